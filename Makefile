@@ -1,0 +1,49 @@
+# The README's two commands are `make demo` and `make test`; each sets up what it needs.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+RECORD_SECONDS := $(if $(findstring command line,$(origin SECONDS)),$(SECONDS),60)
+
+.PHONY: demo demo-check test lint bench soak setup lock clean
+
+$(STAMP): requirements.lock pyproject.toml verify/pyproject.toml simulator/pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Custodes needs Python 3.11 or later") if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.13,<1"
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --require-hashes -r requirements.lock
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e ./verify -e ./simulator -e .
+	touch $(STAMP)
+
+setup: $(STAMP)
+
+# Resolve the dependencies again; the lock names packages, versions and hashes, and no host.
+lock:
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-emit-package custodes-verify --no-emit-package custodes-simulator --group dev \
+	  -o requirements.lock pyproject.toml verify/pyproject.toml simulator/pyproject.toml requirements.build.in
+
+demo: $(STAMP)
+	@$(BIN)/custodes demo
+
+demo-check: $(STAMP)
+	@$(BIN)/custodes demo --check --seconds $(RECORD_SECONDS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/pytest
+
+bench: $(STAMP)
+	@$(BIN)/python -m bench
+
+soak: $(STAMP)
+	@$(BIN)/python -m bench.soak
+
+clean:
+	rm -rf $(VENV) .build

@@ -1,0 +1,1 @@
+"""Simulated cameras over real RTSP, which behave and misbehave as asked."""

@@ -1,0 +1,1 @@
+"""Custodes: a public-space camera network that is accountable by construction."""

@@ -1,0 +1,1 @@
+"""What every other package may use: bytes, ids, clocks, errors, fences; knows nothing of cameras."""

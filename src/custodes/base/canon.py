@@ -1,0 +1,118 @@
+"""Canonical bytes, typed hashes and typed signing messages.
+
+Source: docs/formats/bytes.md; RFC 8785 (JSON Canonicalization Scheme).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import rfc8785
+
+from custodes.base.errors import InvalidError
+
+JSON: TypeAlias = "str | int | bool | Sequence[JSON] | Mapping[str, JSON]"
+
+MAX_SAFE_INTEGER = 2**53 - 1
+
+
+def canon(value: Any) -> bytes:
+    """RFC 8785 bytes of a value made of objects, arrays, strings, integers and booleans.
+
+    Errors: InvalidError for floats, nulls, integers beyond 2**53 - 1 and strings that are not Unicode.
+    """
+    _check(value)
+    try:
+        return rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeError) as error:
+        raise InvalidError(f"not canonical JSON: {error}") from error
+
+
+def parse_canon(data: bytes) -> Any:
+    """The value of canonical bytes; any other spelling of the same value is refused.
+
+    Errors: InvalidError.
+    """
+    try:
+        value = json.loads(data, object_pairs_hook=_no_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise InvalidError(f"not JSON: {error}") from error
+    if canon(value) != data:
+        raise InvalidError("JSON is not in canonical form (RFC 8785)")
+    return value
+
+
+def typed_message(type_: str, *fields: bytes) -> bytes:
+    """type ‖ 0x00 ‖ fields: what is hashed or signed under a type."""
+    return b"".join((type_.encode("ascii"), b"\0", *fields))
+
+
+def typed_hash(type_: str, *fields: bytes) -> bytes:
+    """SHA-256 of type ‖ 0x00 ‖ fields. Shape: 32 bytes."""
+    digest = hashlib.sha256(type_.encode("ascii"))
+    digest.update(b"\0")
+    for field in fields:
+        digest.update(field)
+    return digest.digest()
+
+
+def hash_body(type_: str, body: Any) -> bytes:
+    """SHA-256 of type ‖ 0x00 ‖ Canon(body). Shape: 32 bytes."""
+    return typed_hash(type_, canon(body))
+
+
+def b64u(data: bytes) -> str:
+    """Unpadded base64url, the one spelling of binary in JSON."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def unb64u(text: str, length: int | None = None) -> bytes:
+    """Bytes of unpadded base64url; the spelling must be the canonical one.
+
+    Errors: InvalidError when the text is not that, or the length in bytes differs from `length`.
+    """
+    if not isinstance(text, str):
+        raise InvalidError("binary must be a base64url string")
+    try:
+        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (ValueError, binascii.Error) as error:
+        raise InvalidError("not unpadded base64url") from error
+    if b64u(data) != text:
+        raise InvalidError("not unpadded base64url in its one spelling")
+    if length is not None and len(data) != length:
+        raise InvalidError(f"expected {length} bytes, got {len(data)}")
+    return data
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("an object names a member twice")
+    return value
+
+
+def _check(value: Any) -> None:
+    if isinstance(value, str | bool):
+        return
+    if isinstance(value, int):
+        if abs(value) > MAX_SAFE_INTEGER:
+            raise InvalidError("integer beyond 2**53 - 1")
+        return
+    if isinstance(value, Mapping):
+        for name, member in value.items():
+            if not isinstance(name, str):
+                raise InvalidError("an object's member name must be a string")
+            _check(member)
+        return
+    if isinstance(value, list | tuple):
+        for member in value:
+            _check(member)
+        return
+    raise InvalidError(
+        f"{type(value).__name__} has no canonical form; only objects, arrays, strings, integers, booleans"
+    )

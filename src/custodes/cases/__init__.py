@@ -1,0 +1,1 @@
+"""Opening footage: request, decision, release, disclosure, evidence."""

@@ -1,0 +1,1 @@
+"""Keys and their holders: roster, slots, epochs, shares, envelopes, custodians."""

@@ -1,0 +1,1 @@
+"""The public record: Merkle tiles, checkpoints, proofs, cosignatures, entries and their rules."""

@@ -1,0 +1,1 @@
+"""Access units, segments and timelines of coded video, as pure data."""

@@ -1,0 +1,1 @@
+"""The processes: recorder, keeper, discloser."""

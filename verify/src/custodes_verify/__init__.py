@@ -1,0 +1,1 @@
+"""Checks a Custodes network from outside; trusts nobody and imports nothing of `custodes`."""
