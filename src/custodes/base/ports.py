@@ -28,7 +28,7 @@ class ObjectStore(Protocol):
         ...
 
     def adopt(self, file: Path, path: str) -> None:
-        """Take a finished, already flushed local file as a new object: by rename where it is on this volume."""
+        """Take a finished, flushed local file as a new object, by rename where it is on this volume."""
         ...
 
     def get(self, path: str) -> bytes:
@@ -44,7 +44,7 @@ class ObjectStore(Protocol):
         ...
 
     def list(self, prefix: str) -> Iterator[str]:
-        """Paths of all objects under a folder prefix ("" for all), in ascending order; unfinished ones are not seen."""
+        """Paths of all finished objects under a folder prefix ("" for all), ascending."""
         ...
 
     def delete(self, path: str) -> None:
@@ -69,7 +69,7 @@ Listener = Callable[[str, bytes], Awaitable[None]]
 
 
 class Bus(Protocol):
-    """Messages between processes. Not trusted, stores nothing; whatever causes an act is signed by its author."""
+    """Messages between processes. Neither trusted nor storing; what causes an act is signed by its author."""
 
     async def publish(self, subject: str, data: bytes) -> None:
         """Send to whoever listens now. Errors: UnavailableError, InvalidError (over the size limit)."""
@@ -87,7 +87,7 @@ class Bus(Protocol):
         ...
 
     async def serve(self, subject: str, handler: Handler) -> Subscription:
-        """Answer requests, one at a time for each subject; a CustodesError raised becomes the asker's error."""
+        """Answer requests one at a time a subject; a CustodesError raised becomes the asker's error."""
         ...
 
     async def close(self) -> None:
