@@ -1,0 +1,1 @@
+"""The shred keys, overwritten in place when they go."""
