@@ -1,0 +1,131 @@
+"""Where an embedded network keeps what.
+
+network.json               the id and how to reach the network; written once by `init`
+genesis.json               the genesis and the signatures gathered so far
+operator/                  O's keys; belong on a shelf, not on this machine
+staff/<pseudonym>.key      the first staff keys; each belongs with its person
+keeper/  keystore/{a,b}/   L's and the log's keys, database; shred keys in two copies
+discloser/                 D's keys, one-time keys
+recorder/<id>/             R's keys, settings, state
+exchange/                  questions and answers
+store/                     sealed footage, accounts, cases, ledger: what may be mirrored
+spool/                     open reels
+run/                       health of the processes
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from custodes.base.errors import CorruptError, NotFoundError
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFolder:
+    """The paths of one network's folder."""
+
+    root: Path
+
+    @property
+    def settings_file(self) -> Path:
+        """network.json."""
+        return self.root / "network.json"
+
+    @property
+    def genesis_file(self) -> Path:
+        """genesis.json."""
+        return self.root / "genesis.json"
+
+    @property
+    def operator(self) -> Path:
+        """O's keys."""
+        return self.root / "operator"
+
+    def staff_key(self, pseudonym: str) -> Path:
+        """A staff key of `init`."""
+        return self.root / "staff" / f"{pseudonym}.key"
+
+    @property
+    def keeper(self) -> Path:
+        """Keys and database of the keeper."""
+        return self.root / "keeper"
+
+    @property
+    def keystore(self) -> tuple[Path, Path]:
+        """The two copies of the shred keys."""
+        return self.root / "keystore" / "a", self.root / "keystore" / "b"
+
+    @property
+    def discloser(self) -> Path:
+        """Keys and one-time keys of the discloser."""
+        return self.root / "discloser"
+
+    def recorder(self, recorder: bytes) -> Path:
+        """Keys, settings and state of a recorder."""
+        return self.root / "recorder" / recorder.hex()
+
+    @property
+    def exchange(self) -> Path:
+        """Questions and answers."""
+        return self.root / "exchange"
+
+    @property
+    def store(self) -> Path:
+        """The object store."""
+        return self.root / "store"
+
+    @property
+    def spool(self) -> Path:
+        """Open reels."""
+        return self.root / "spool"
+
+    @property
+    def run(self) -> Path:
+        """Health of the processes."""
+        return self.root / "run"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """What `init` fixed about a deployment; not secret."""
+
+    network: bytes
+    recorder: bytes
+    store_volume: bytes
+    spool_volume: bytes
+    http_port: int
+    version: int = 1
+
+    def to_json(self) -> str:
+        """The file's text."""
+        return json.dumps(
+            {
+                "http_port": self.http_port,
+                "network": self.network.hex(),
+                "recorder": self.recorder.hex(),
+                "spool_volume": self.spool_volume.hex(),
+                "store_volume": self.store_volume.hex(),
+                "version": self.version,
+            },
+            indent=2,
+        )
+
+
+def read_settings(folder: NetworkFolder) -> NetworkSettings:
+    """Errors: NotFoundError when the folder is no network's; CorruptError."""
+    try:
+        value = json.loads(folder.settings_file.read_text("utf-8"))
+        return NetworkSettings(
+            network=bytes.fromhex(value["network"]),
+            recorder=bytes.fromhex(value["recorder"]),
+            store_volume=bytes.fromhex(value["store_volume"]),
+            spool_volume=bytes.fromhex(value["spool_volume"]),
+            http_port=int(value["http_port"]),
+            version=int(value["version"]),
+        )
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{folder.root} is no network's folder; `custodes init` makes one") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorruptError(f"{folder.settings_file.name} is damaged") from error
