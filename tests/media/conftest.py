@@ -30,14 +30,14 @@ def _encode(
     context.framerate = Fraction(25)
     context.thread_count = 1
     settings = f"keyint={keyint}:min-keyint={keyint}:scenecut=0:bframes={bframes}:b-adapt=0"
-    settings += ":annexb=1:repeat-headers=1" + extra
+    settings += ":annexb=1:repeat-headers=1:open-gop=0" + extra
     if codec is Codec.H265:
         settings += ":log-level=none:pools=1:frame-threads=1"
     context.options = {"preset": "ultrafast", name[3:] + "-params": settings}
     packets = []
     for number in range(frames):
         picture = np.full((height * 3 // 2, width), 128, np.uint8)
-        picture[:height, :] = np.arange(width, dtype=np.uint8)[None, :] + 5 * number
+        picture[:height, :] = (np.arange(width)[None, :] + 5 * number) % 256
         frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
         frame.pts = number
         packets += context.encode(frame)

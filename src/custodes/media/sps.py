@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from custodes.base.errors import InvalidError
 from custodes.media.bits import MAX_RBSP_BYTES, BitReader, unescape
 from custodes.media.nal import H264, H265, nal_type
-from custodes.media.packets import Codec
+from custodes.media.packets import Codec, ParameterSets
 
 MAX_SIDE_PX = 16_384
 _MAX_CROP_PX = 1 << 16
@@ -68,6 +68,16 @@ def parse_sps(codec: Codec, nal: bytes) -> SequenceInfo:
     if codec is Codec.H264:
         return _parse_h264(unescape(nal[1:MAX_RBSP_BYTES]))
     return _parse_h265(unescape(nal[2:MAX_RBSP_BYTES]))
+
+
+def sequence_info(sets: ParameterSets) -> SequenceInfo:
+    """What the first sequence parameter set says.
+
+    Errors: InvalidError when there is none or it cannot be read.
+    """
+    if not sets.sps:
+        raise InvalidError("no sequence parameter set")
+    return parse_sps(sets.codec, sets.sps[0])
 
 
 def _parse_h264(rbsp: bytes) -> SequenceInfo:
