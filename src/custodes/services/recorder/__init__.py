@@ -1,0 +1,1 @@
+"""The process that talks to cameras: receives, seals at once, keeps account."""
