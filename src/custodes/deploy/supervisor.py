@@ -31,7 +31,7 @@ class Child:
 
 
 class Supervisor:
-    """Runs children until told to stop; one that ends is started again, later each time that it ends early."""
+    """Runs children until told to stop; one that ends is started again, later each time."""
 
     def __init__(self, children: Sequence[Child]) -> None:
         self._children = list(children)
