@@ -19,14 +19,17 @@ from custodes.base.errors import InvalidError
 JSON: TypeAlias = "str | int | bool | Sequence[JSON] | Mapping[str, JSON]"
 
 MAX_SAFE_INTEGER = 2**53 - 1
+# Readers recurse; without a limit a few kilobytes of brackets would end them with RecursionError.
+MAX_DEPTH = 64
 
 
 def canon(value: Any) -> bytes:
     """RFC 8785 bytes of a value made of objects, arrays, strings, integers and booleans.
 
-    Errors: InvalidError for floats, nulls, integers beyond 2**53 - 1 and strings that are not Unicode.
+    Errors: InvalidError for floats, nulls, integers beyond 2**53 - 1, strings that are not Unicode and more
+    than 64 objects and arrays inside each other.
     """
-    _check(value)
+    _check(value, 0)
     try:
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeError) as error:
@@ -96,22 +99,24 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def _check(value: Any) -> None:
+def _check(value: Any, depth: int) -> None:
     if isinstance(value, str | bool):
         return
     if isinstance(value, int):
         if abs(value) > MAX_SAFE_INTEGER:
             raise InvalidError("integer beyond 2**53 - 1")
         return
+    if depth >= MAX_DEPTH:
+        raise InvalidError(f"more than {MAX_DEPTH} objects and arrays inside each other")
     if isinstance(value, Mapping):
         for name, member in value.items():
             if not isinstance(name, str):
                 raise InvalidError("an object's member name must be a string")
-            _check(member)
+            _check(member, depth + 1)
         return
     if isinstance(value, list | tuple):
         for member in value:
-            _check(member)
+            _check(member, depth + 1)
         return
     raise InvalidError(
         f"{type(value).__name__} has no canonical form; only objects, arrays, strings, integers, booleans"

@@ -17,6 +17,8 @@ def new_id() -> bytes:
 
 def parse_hex(text: str, length: int = ID_BYTES) -> bytes:
     """Bytes of a lower-case hex id. Errors: InvalidError when it is not `length` bytes of hex."""
+    if not isinstance(text, str):
+        raise InvalidError("an id must be a string")
     try:
         data = bytes.fromhex(text)
     except ValueError as error:

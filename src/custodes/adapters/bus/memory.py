@@ -130,8 +130,7 @@ class MemoryBus:
         own = [subscription for subscription in self.broker.subscriptions if subscription.owner is self]
         for subscription in own:
             await subscription.close()
-        for subscription in own:
-            await subscription.delivery.finish()
+        await asyncio.gather(*(subscription.delivery.finish() for subscription in own))
 
     def _add(self, pattern: str, act: Act, serves: bool) -> MemorySubscription:
         check_pattern(pattern)

@@ -142,8 +142,7 @@ class NatsBus:
         subscriptions = list(self._subscriptions)
         for subscription in subscriptions:
             await subscription.close()
-        for subscription in subscriptions:
-            await subscription.delivery.finish()
+        await asyncio.gather(*(subscription.delivery.finish() for subscription in subscriptions))
         self._keeping.cancel()
         await asyncio.wait({self._keeping})
 
