@@ -18,6 +18,7 @@ P_SLICE = bytes([0x41, 0b1_1_000000, 0])  # first_mb 0, slice_type 0 (P)
 I_SLICE = bytes([0x41, 0b1_0001000, 0])  # first_mb 0, slice_type 7 (all I)
 MIXED_I_SLICE = bytes([0x41, 0b1_011_0000, 0])  # slice_type 2: this slice I, others may differ
 LATER_P_SLICE = bytes([0x41, 0b010_1_0000, 0])  # first_mb 1
+SPS = bytes([0x67, 66, 0, 30])
 IDR_SLICE = bytes([0x65, 0b1_0001000, 0])
 RECOVERY_SEI = bytes([0x06, 6, 1, 0b1_0_0_00_100, 0x80])
 USER_SEI = bytes([0x06, 5, 3, 1, 2, 3, 0x80])
@@ -35,8 +36,10 @@ def h265(type_: int, *rest: int, layer: int = 0) -> bytes:
         ([RECOVERY_SEI, IDR_SLICE], KeyKind.CLOSED),
         ([RECOVERY_SEI, P_SLICE], KeyKind.OPEN),
         ([USER_SEI, P_SLICE], KeyKind.NONE),
-        ([I_SLICE], KeyKind.OPEN),
-        ([MIXED_I_SLICE, LATER_P_SLICE], KeyKind.NONE),
+        ([SPS, I_SLICE], KeyKind.OPEN),
+        ([I_SLICE], KeyKind.NONE),
+        ([SPS, P_SLICE], KeyKind.NONE),
+        ([SPS, MIXED_I_SLICE, LATER_P_SLICE], KeyKind.NONE),
         ([P_SLICE], KeyKind.NONE),
         ([], KeyKind.NONE),
         ([b"", b"\x41"], KeyKind.NONE),

@@ -62,7 +62,9 @@ class KeyKind(IntEnum):
     """Whether decoding can start at a picture.
 
     CLOSED: nothing after it refers to what is before it (IDR, BLA).
-    OPEN: a CRA, a recovery point, or an H.264 picture of I slices; pictures near it may be damaged.
+    OPEN: a CRA, a recovery point, or an H.264 picture of I slices behind a sequence parameter set; pictures
+    near it may be damaged. I slices alone are no sign: encoders put them at cuts too, where later pictures
+    still refer to earlier ones.
     """
 
     NONE = 0
@@ -203,16 +205,18 @@ def _h265_key_kind(nals: Iterable[bytes | memoryview]) -> KeyKind:
 
 
 def _h264_key_kind(nals: Iterable[bytes | memoryview]) -> KeyKind:
-    recovery = all_intra = False
+    recovery = has_sps = all_intra = False
     for nal in nals:
         type_ = nal[0] & 0x1F if nal else 0
         if type_ == 5:
             return KeyKind.CLOSED
         if type_ == 6:
             recovery = recovery or is_recovery_point(Codec.H264, nal)
+        elif type_ == 7:
+            has_sps = True
         elif type_ in _H264_FIRST_SLICES:
-            if recovery:
-                return KeyKind.OPEN
+            if recovery or not has_sps:
+                return KeyKind.OPEN if recovery else KeyKind.NONE
             try:
                 all_intra = is_intra_slice(nal)
             except InvalidError:
