@@ -1,0 +1,1 @@
+"""Ways of being wrong, by name; importing this package fills the register."""

@@ -1,0 +1,54 @@
+"""The packets of one access unit on their way out, open to change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from custodes_simulator.rtp.packetised import PacketisedUnit
+
+if TYPE_CHECKING:
+    from custodes_simulator.play.player import Player
+
+
+@dataclass(slots=True)
+class OutPacket:
+    """One RTP packet.
+
+    `before`: bytes put on a TCP connection before its interleaved frame; never sent over UDP.
+    `foreign`: over UDP it leaves from another port than the session's.
+    """
+
+    payload: bytes
+    kind: int
+    marker: bool
+    sequence: int
+    rtp_time: int
+    ssrc: int
+    before: bytes = b""
+    foreign: bool = False
+
+    def encoded(self) -> bytes:
+        """The packet with its RTP head."""
+        head = bytes([0x80, (0x80 if self.marker else 0) | self.kind])
+        return (
+            head
+            + (self.sequence & 0xFFFF).to_bytes(2, "big")
+            + (self.rtp_time & 0xFFFFFFFF).to_bytes(4, "big")
+            + (self.ssrc & 0xFFFFFFFF).to_bytes(4, "big")
+            + self.payload
+        )
+
+
+@dataclass(slots=True)
+class Batch:
+    """All packets of one access unit or audio frame."""
+
+    player: Player
+    unit: PacketisedUnit
+    packets: list[OutPacket]
+    spoilt_by: str = ""
+
+    def spoil(self, cause: str) -> None:
+        """Say that a client cannot get this access unit as it was; the first cause is kept."""
+        self.spoilt_by = self.spoilt_by or cause
