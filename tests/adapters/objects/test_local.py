@@ -3,52 +3,17 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from custodes.adapters.objects.local import LocalObjectStore
+from custodes.adapters.spool.breakable import BreakableFiles
 from custodes.adapters.spool.files import SystemFiles
 from custodes.base.errors import ConflictError, ExhaustedError, NotFoundError, UnavailableError
-
-
-class FailingFiles(SystemFiles):
-    """A disk on which named operations fail."""
-
-    def __init__(self) -> None:
-        self.errors: dict[str, int] = {}
-
-    def _fail(self, operation: str) -> None:
-        if operation in self.errors:
-            raise OSError(self.errors[operation], os.strerror(self.errors[operation]))
-
-    def open(self, path: Path, flags: int) -> int:
-        self._fail("open")
-        return super().open(path, flags)
-
-    def pwritev(self, fd: int, buffers: Sequence[bytes | memoryview], offset: int) -> int:
-        # A full disk takes a part of what it is given first.
-        if "pwritev" in self.errors and len(bytes(buffers[0])) > 1:
-            return super().pwritev(fd, [buffers[0][:1]], offset)
-        self._fail("pwritev")
-        return super().pwritev(fd, buffers, offset)
-
-    def fdatasync(self, fd: int) -> None:
-        self._fail("fdatasync")
-        super().fdatasync(fd)
-
-    def fsync_folder(self, path: Path) -> None:
-        self._fail("fsync_folder")
-        super().fsync_folder(path)
-
-    def link(self, source: Path, target: Path) -> None:
-        self._fail("link")
-        super().link(source, target)
 
 
 def drafts(root: Path) -> list[str]:
@@ -153,15 +118,15 @@ def test_a_volume_that_goes_away_during_a_listing_ends_it_with_an_error(tmp_path
 def test_errors_of_the_disk_have_a_kind_and_a_repeat_heals(
     tmp_path: Path, operation: str, number: int, kind: type[Exception]
 ) -> None:
-    files = FailingFiles()
+    files = BreakableFiles()
     store = LocalObjectStore.create(tmp_path / "store", files)
-    files.errors[operation] = number
+    files.fail(operation, number)
     with pytest.raises(kind):
         store.put("a/b", b"bytes")
     with pytest.raises(kind):
         store.swap("c", b"bytes", None)
     assert drafts(tmp_path / "store") == []
-    files.errors.clear()
+    files.mend()
     store.put("a/b", b"bytes")
     assert store.get("a/b") == b"bytes"
     store.close()
