@@ -1,0 +1,99 @@
+"""One video track's way from packets to access units, the same over TCP and UDP."""
+
+from __future__ import annotations
+
+import os
+
+from custodes.adapters.rtsp.assembly import UnitAssembler
+from custodes.adapters.rtsp.clock_claim import ClockClaim
+from custodes.adapters.rtsp.h264 import H264Depacketizer
+from custodes.adapters.rtsp.h265 import H265Depacketizer
+from custodes.adapters.rtsp.model import Sink
+from custodes.adapters.rtsp.notices import NoticeBoard, NoticeKind
+from custodes.adapters.rtsp.parameters import ParameterTracker
+from custodes.adapters.rtsp.reorder import ReorderWindow
+from custodes.adapters.rtsp.rtcp import Goodbye, ReceiverState, build_receiver_report, parse_compound
+from custodes.adapters.rtsp.rtp import Depacketizer, RtpReceiver
+from custodes.adapters.rtsp.sdp import VideoTrack
+from custodes.base.clock import Clock
+from custodes.base.errors import InvalidError
+from custodes.media.packets import Codec
+
+
+class VideoReceiver:
+    """Takes RTP and RTCP packets of a track and reports to a sink.
+
+    `heard_us`: when the last RTP packet came, 0 before the first. `is_leaving`: the source said goodbye.
+    """
+
+    def __init__(
+        self, track: VideoTrack, sink: Sink, notices: NoticeBoard, clock: Clock, *, reorders: bool
+    ) -> None:
+        self.heard_us = 0
+        self.is_leaving = False
+        self._notices = notices
+        self._clock = clock
+        self._claim = ClockClaim(notices, clock)
+        self._own_ssrc = int.from_bytes(os.urandom(4), "big")
+        self._last_report = (0, 0)
+        self._reported = (0, 0)
+        tracker = ParameterTracker(track.codec)
+        assembler = UnitAssembler(
+            track.codec, tracker, self._claim, notices, sink.on_access_unit, sink.on_parameter_sets
+        )
+        h264 = track.codec is Codec.H264
+        depacketizer: Depacketizer = H264Depacketizer(assembler) if h264 else H265Depacketizer(assembler)
+        self.rtp = RtpReceiver(
+            track.payload_type,
+            depacketizer,
+            assembler,
+            notices,
+            middle_bytes=2 if h264 else 3,
+            window=ReorderWindow() if reorders else None,
+        )
+        refused = tracker.observe_described(track.parameter_sets) + track.has_garbage
+        if refused:
+            notices.post(NoticeKind.PARAMETER_SETS_IGNORED, "in the description", refused)
+        if (sets := tracker.current()) is not None:
+            sink.on_parameter_sets(sets)
+
+    def on_rtp(self, packet: memoryview, boot_us: int) -> None:
+        """An RTP packet of this track."""
+        self.heard_us = boot_us
+        self.rtp.receive(packet, boot_us)
+
+    def on_rtcp(self, packet: memoryview, boot_us: int) -> None:
+        """A compound RTCP packet of this track."""
+        try:
+            for report in parse_compound(packet):
+                if report.ssrc != self.rtp.reception.ssrc:
+                    # Before the first RTP packet nobody knows whose report it is.
+                    if self.rtp.reception.ssrc >= 0:
+                        self._notices.post(NoticeKind.FOREIGN_SOURCE, "an RTCP report of another source")
+                elif isinstance(report, Goodbye):
+                    self.is_leaving = True
+                    self._notices.post(NoticeKind.GOODBYE, "RTCP BYE")
+                else:
+                    self._last_report = (report.ntp >> 16 & 0xFFFF_FFFF, boot_us)
+                    self._claim.report(report.ntp, report.timestamp)
+        except InvalidError as error:
+            self._notices.post(NoticeKind.MALFORMED, str(error))
+
+    def receiver_report(self) -> bytes | None:
+        """A receiver report to send now, None before the first packet."""
+        reception = self.rtp.reception
+        if reception.ssrc < 0:
+            return None
+        received, lost = reception.received - self._reported[0], reception.lost - self._reported[1]
+        self._reported = (reception.received, reception.lost)
+        last_report, reported_us = self._last_report
+        since_us = self._clock.boot_us() - reported_us if last_report else 0
+        state = ReceiverState(
+            source_ssrc=reception.ssrc,
+            fraction_lost=min(255, max(0, lost) * 256 // max(1, received + lost)),
+            lost=reception.lost,
+            highest_sequence=self.rtp.highest_sequence,
+            last_report=last_report,
+            since_report=since_us * 65_536 // 1_000_000,
+        )
+        return build_receiver_report(self._own_ssrc, state)
