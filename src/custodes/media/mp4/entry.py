@@ -105,9 +105,17 @@ def parse_sample_entry(kind: bytes, payload: memoryview) -> ParameterSets:
         raise InvalidError("the track is neither H.264 nor H.265")
     for child, body in children(payload[_VISUAL_BYTES:]):
         if child == wanted:
-            reader = _Bytes(bytes(body))
-            return _parse_avc(reader) if codec is Codec.H264 else _parse_hevc(reader)
+            return parse_configuration(codec, bytes(body))
     raise InvalidError("the sample entry has no decoder configuration")
+
+
+def parse_configuration(codec: Codec, data: bytes) -> ParameterSets:
+    """The parameter sets in the payload of an `avcC` or `hvcC` box.
+
+    Errors: InvalidError for NAL unit lengths of other than four bytes, or damage.
+    """
+    reader = _Bytes(data)
+    return _parse_avc(reader) if codec is Codec.H264 else _parse_hevc(reader)
 
 
 class _Bytes:
