@@ -40,7 +40,7 @@ class Camera:
         self.plays = 0
         self._claim: socket.socket | None = None
         self._server: asyncio.Server | None = None
-        self._budgets: dict[int, Budget] = {}
+        self._budgets: dict[tuple[int, str], Budget] = {}
         self._tables: list[tuple[Timetable, Misbehaviour]] = []
         self._acting: list[tuple[str, CameraMisbehaviour]] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -109,7 +109,7 @@ class Camera:
 
     def budget(self, planned: Planned, spec: StreamSpec | None) -> Budget:
         """How often this misbehaviour may still act on this camera's stream."""
-        key = hash((id(planned), spec.name if spec else ""))
+        key = (id(planned), spec.name if spec else "")
         return self._budgets.setdefault(key, Budget(planned.schedule.times))
 
     def _attach(self, stream: str, planned: Planned, budget: Budget) -> Timetable | None:
@@ -245,10 +245,13 @@ class Camera:
             session.connection.sessions.remove(session)
 
     def expired(self, session: Session) -> None:
-        """A session's client was silent for too long; its connection is closed as well."""
+        """A session's client was silent for too long; its connection is closed as well.
+
+        A connection that has gone deaf stays open: that is what it simulates.
+        """
         connection = session.connection
         self.end(session)
-        if connection in self.connections:
+        if connection in self.connections and connection.hears:
             connection.wire.close()
 
     def first_clip(self, spec: StreamSpec) -> tuple[Clip, PacketisedClip]:

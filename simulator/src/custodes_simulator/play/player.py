@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from custodes_simulator.misbehaviours.base import PlayMisbehaviour
@@ -89,7 +88,7 @@ class Player:
         self.next_clip: PacketisedClip | None = None
         self.next_stretch: float | None = None
         self.held = False
-        self.on_key: list[Callable[[], None]] = []
+        self.ended = False
         self._truth = truth
         self._index = 0
         self._count = 0
@@ -127,6 +126,12 @@ class Player:
             self._timer.cancel()
             self._timer = None
 
+    def end(self) -> None:
+        """Stop for good and let go of the sink."""
+        self.ended = True
+        self.stop()
+        self.sink.close()
+
     def delay(self, by_s: float) -> None:
         """Send and capture everything that is still to come later by this much."""
         self.origin_s += by_s
@@ -140,7 +145,7 @@ class Player:
         return self.origin_s + at_s - self.lead_s + self.lead_takes_s
 
     @property
-    def first_rtp_time(self) -> int:
+    def next_rtp_time(self) -> int:
         """The RTP time of the access unit that comes next, without misbehaviours by the unit."""
         media = self._media(self.clip.units[self._index].show_at)
         return (self.numbering.first_time + self.numbering.shift + media) & 0xFFFFFFFF
@@ -155,7 +160,7 @@ class Player:
         now_s = loop.time()
         while not self.held:
             unit = self.clip.units[self._index]
-            if unit.starts and (self.next_clip or self.next_stretch or self.on_key):
+            if unit.starts and (self.next_clip or self.next_stretch):
                 unit = self._turn(unit)
             due_s = self.due_s(self._media(unit.send_at))
             if due_s > now_s + EARLY_S:
@@ -171,15 +176,12 @@ class Player:
     def release(self) -> None:
         """Go on after `held`; what is overdue is sent at once."""
         self.held = False
-        if self._timer is None and self._paused_s is None:
+        if self._timer is None and self._paused_s is None and not self.ended:
             self._tick()
 
     def _turn(self, unit: PacketisedUnit) -> PacketisedUnit:
         """Do what waited for a key frame; the access unit that comes in its place."""
         begun = self._media(unit.send_at)
-        calls, self.on_key = self.on_key, []
-        for call in calls:
-            call()
         if self.next_stretch is not None:
             self.stretch, self.next_stretch = self.next_stretch, None
             self.position = begun - round(unit.send_at * self.stretch)

@@ -178,7 +178,7 @@ class Session:
         self.closed = True
         self.playing = False
         for player in self.players.values():
-            player.stop()
+            player.end()
         for table in self._tables:
             table.stop()
         for timer in (self._report_timer, self._expiry_timer):
@@ -186,6 +186,3 @@ class Session:
                 timer.cancel()
         if self._reshaping is not None:
             self._reshaping.cancel()
-        for player in self.players.values():
-            player.stop()
-            player.sink.close()

@@ -36,10 +36,13 @@ class InterleavedSink:
     def __init__(self, transport: asyncio.Transport, channels: tuple[int, int]) -> None:
         self._transport = transport
         self.channels = channels
+        self._broken = False
 
     def _ready(self) -> bool:
-        """False where the connection is gone, or its client reads too slowly."""
-        return not self._transport.is_closing() and self._transport.get_write_buffer_size() < BACKLOG_BYTES
+        """False where the connection is gone or broken off, or its client reads too slowly."""
+        if self._broken or self._transport.is_closing():
+            return False
+        return self._transport.get_write_buffer_size() < BACKLOG_BYTES
 
     def send_unit(self, unit: PacketisedUnit, kind: int, sequence: int, rtp_time: int, ssrc: int) -> bool:
         """Write an access unit in one piece."""
@@ -68,6 +71,14 @@ class InterleavedSink:
         """Write any bytes."""
         if self._ready():
             self._transport.write(data)
+
+    def break_off(self, then: str) -> None:
+        """Write nothing more; "close" and "reset" end the connection, anything else leaves it open."""
+        self._broken = True
+        if then == "close":
+            self._transport.close()
+        elif then == "reset":
+            self._transport.abort()
 
     def close(self) -> None:
         """Nothing is held: the connection belongs to its owner."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 class RtspConnection(asyncio.Protocol):
     """A client's connection to a camera.
 
+    `hears`: false where it reads and answers nothing any more.
     `described`: the stream that was described last; relative control URLs refer to it.
     """
 
@@ -28,13 +29,13 @@ class RtspConnection(asyncio.Protocol):
         self.sessions: list[Session] = []
         self.after_answer: list[Session] = []
         self._reader = Reader()
-        self._hears = True
+        self.hears = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection in."""
         if isinstance(transport, asyncio.Transport):
             self.transport = transport
-        self._hears = self.camera.accept(self)
+        self.hears = self.camera.accept(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Sessions that played into this connection end with it."""
@@ -52,7 +53,7 @@ class RtspConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Answer every request that is complete."""
-        if not self._hears:
+        if not self.hears:
             return
         frames = self._reader.interleaved
         try:
@@ -69,12 +70,22 @@ class RtspConnection(asyncio.Protocol):
 
     def _serve(self, request: Request) -> None:
         answer = self.camera.answered_otherwise(self, request)
-        if answer is None:
-            answer = handle(self, request)
+        self.reply(request, self.handled(request) if answer is None else answer)
+        self.start_waiting()
+
+    def handled(self, request: Request) -> Response:
+        """The right answer to a request; what it asks for is done."""
+        return handle(self, request)
+
+    def reply(self, request: Request, answer: Response | bytes) -> None:
+        """Send an answer; empty bytes are none."""
         if isinstance(answer, Response):
             answer = self.camera.encoded(request, answer)
         if answer and not self.wire.is_closing():
             self.wire.write(answer)
+
+    def start_waiting(self) -> None:
+        """Let sessions send that waited for the answer to PLAY."""
         starting, self.after_answer = self.after_answer, []
         for session in starting:
             session.play()

@@ -122,7 +122,7 @@ def _play(connection: RtspConnection, request: Request) -> Response:
     base = f"rtsp://{session.camera.spec.host}:{session.camera.port}/{session.camera.spec.name}/"
     info = ",".join(
         f"url={base}{session.spec.name}/trackID={TRACKS.index(track)};"
-        f"seq={player.numbering.sequence & 0xFFFF};rtptime={player.first_rtp_time}"
+        f"seq={player.numbering.sequence & 0xFFFF};rtptime={player.next_rtp_time}"
         for track, player in session.players.items()
     )
     return Response(200, (("Session", session.id), ("Range", "npt=now-"), ("RTP-Info", info)))
@@ -175,8 +175,8 @@ def target(connection: RtspConnection, url: str) -> tuple[StreamSpec | None, int
     track = int(found[1]) if found else 0
     parts = [part for part in path.split("/") if part and not _TRACK.fullmatch(part)]
     camera = connection.camera
-    if len(parts) == 2 and parts[0] == camera.spec.name and parts[1] in camera.streams:
-        return camera.streams[parts[1]], track
+    if len(parts) >= 2 and parts[-2] == camera.spec.name and parts[-1] in camera.streams:
+        return camera.streams[parts[-1]], track
     if found is not None:
         return connection.described, track
     return None, 0
