@@ -47,10 +47,11 @@ class Damage(Enum):
 class EnvelopeError(UnverifiedError):
     """What is wrong, and at which byte of what was read."""
 
-    def __init__(self, damage: Damage, offset: int, message: str) -> None:
-        super().__init__(f"{damage.value} at byte {offset}: {message}")
+    def __init__(self, damage: Damage, offset: int, reason: str) -> None:
+        super().__init__(f"{damage.value} at byte {offset}: {reason}")
         self.damage = damage
         self.offset = offset
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
