@@ -58,6 +58,16 @@ def parcels_bytes(parcels: Sequence[Parcel]) -> bytes:
     return canon({"parcels": [parcel.to_json() for parcel in parcels]})
 
 
+def parcel_bytes(parcel: Parcel) -> bytes:
+    """One parcel, as it waits to be sent."""
+    return canon(parcel.to_json())
+
+
+def join_parcels(items: Sequence[bytes]) -> bytes:
+    """The question that hands waiting parcels in."""
+    return b'{"parcels":[' + b",".join(items) + b"]}"
+
+
 def parse_parcels(data: bytes) -> list[Parcel]:
     """Errors: InvalidError."""
     value = parse_canon(data)

@@ -32,12 +32,16 @@ class EpochState:
 
 @dataclass(frozen=True)
 class RecorderState:
-    """`number` and `head`: the last account signed and its hash; at first 0 and the Recorder entry's hash."""
+    """`number` and `head`: the last account signed and its hash; at first 0 and the Recorder entry's hash.
+
+    `pools`: how many keys of each pool are taken, in order.
+    """
 
     run: int
     number: int
     head: bytes
     epochs: dict[bytes, EpochState] = field(default_factory=dict)
+    pools: dict[bytes, int] = field(default_factory=dict)
 
     def next_run(self) -> RecorderState:
         """The state with which a new tenure starts."""
@@ -61,6 +65,7 @@ def state_bytes(state: RecorderState) -> bytes:
             "format": _FORMAT,
             "head": b64u(state.head),
             "number": state.number,
+            "pools": [{"pool": b64u(pool), "taken": taken} for pool, taken in sorted(state.pools.items())],
             "run": state.run,
         }
     )
@@ -77,6 +82,7 @@ def parse_state(data: bytes) -> RecorderState:
             number=int(value["number"]),
             head=unb64u(value["head"], HASH_BYTES),
             epochs=dict(_parse_epoch(member) for member in value["epochs"]),
+            pools={unb64u(member["pool"], ID_BYTES): int(member["taken"]) for member in value["pools"]},
         )
     except (InvalidError, KeyError, TypeError, ValueError) as error:
         raise CorruptError(f"the recorder's state is damaged: {error}") from error

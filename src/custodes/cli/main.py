@@ -1,0 +1,70 @@
+"""The command `custodes`: finds the subcommand's module, runs it, turns errors into exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+
+import structlog
+
+from custodes.base.errors import CustodesError
+
+COMMANDS = (
+    "init",
+    "camera",
+    "custodian",
+    "serve",
+    "case",
+    "hold",
+    "check",
+    "catalogue",
+    "witness",
+    "verify",
+    "simulate",
+    "demo",
+    "process",
+)
+INTERRUPTED_EXIT = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    configure_log()
+    parser = argparse.ArgumentParser(
+        prog="custodes", description="Run a public-space camera network that is accountable by construction."
+    )
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in COMMANDS:
+        importlib.import_module(f"custodes.cli.{name}").add_parser(subparsers)
+    options = parser.parse_args(words)
+    try:
+        return int(options.run(options))
+    except CustodesError as error:
+        print(f"custodes: {error}", file=sys.stderr)
+        return error.policy.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED_EXIT
+
+
+def configure_log() -> None:
+    """One line an event, to standard error; time in UTC."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""Options that several commands share, and how their text is read."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from custodes.base.errors import InvalidError, NotFoundError
+
+MAX_PASSPHRASE_BYTES = 4096
+
+
+def add_passphrase(parser: argparse.ArgumentParser) -> None:
+    """A passphrase comes by prompt, file or descriptor, never as an argument that others could read."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--passphrase-file", type=Path, metavar="FILE", help="read the passphrase from a file")
+    group.add_argument("--passphrase-fd", type=int, metavar="N", help="read the passphrase from a descriptor")
+
+
+def read_passphrase(options: argparse.Namespace, confirm: bool = False) -> bytes:
+    """Errors: NotFoundError, InvalidError."""
+    if options.passphrase_file is not None:
+        try:
+            return _check(options.passphrase_file.read_bytes())
+        except FileNotFoundError as error:
+            raise NotFoundError(f"no passphrase file {options.passphrase_file}") from error
+    if options.passphrase_fd is not None:
+        with os.fdopen(options.passphrase_fd, "rb", closefd=False) as source:
+            return _check(source.read(MAX_PASSPHRASE_BYTES + 1))
+    if not sys.stdin.isatty():
+        raise InvalidError("no terminal to ask for the passphrase; give --passphrase-file or --passphrase-fd")
+    first = getpass.getpass("Passphrase: ")
+    if confirm and getpass.getpass("Again: ") != first:
+        raise InvalidError("the two passphrases differ")
+    return _check(first.encode("utf-8"))
+
+
+def instant_us(text: str) -> int:
+    """Microseconds of an ISO 8601 time with its offset, as `2026-11-25T14:03:00Z`. Errors: InvalidError."""
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidError(f"not a time: {text!r}; write it as 2026-11-25T14:03:00Z") from error
+    if when.tzinfo is None:
+        raise InvalidError(f"{text!r} does not say its zone; add Z for UTC or an offset such as +02:00")
+    return int(when.astimezone(UTC).timestamp() * 1_000_000)
+
+
+def show_us(utc_us: int) -> str:
+    """An instant as people read it, in UTC."""
+    return datetime.fromtimestamp(utc_us / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def ordinals(text: str, most: int) -> list[int]:
+    """Numbers of a list such as `1-3,5`, ascending, from 1 to `most`. Errors: InvalidError."""
+    numbers: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        try:
+            low = int(first)
+            high = int(last) if dash else low
+        except ValueError as error:
+            raise InvalidError(f"not a list of numbers: {text!r}; write it as 1-3,5") from error
+        if not 1 <= low <= high <= most:
+            raise InvalidError(f"{part.strip()!r} is not within 1 to {most}")
+        numbers.update(range(low, high + 1))
+    return sorted(numbers)
+
+
+def _check(data: bytes) -> bytes:
+    passphrase = data.rstrip(b"\r\n")
+    if not 8 <= len(passphrase) <= MAX_PASSPHRASE_BYTES:
+        raise InvalidError(f"a passphrase has 8 to {MAX_PASSPHRASE_BYTES} bytes")
+    return passphrase

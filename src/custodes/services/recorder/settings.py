@@ -1,0 +1,55 @@
+"""What a recorder goes by: its assignments, whom to seal to, and with which shred keys.
+
+The document is checked in `check_settings` before anything here exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from custodes.base.sealing import PublicSealingKey
+from custodes.estate.model import Periods
+
+
+@dataclass(frozen=True, slots=True)
+class StreamAssignment:
+    """A stream to record. The password is for this process alone and never shown."""
+
+    camera: bytes
+    stream: bytes
+    name: str
+    url: str
+    transport: Literal["tcp", "udp"]
+    username: str
+    retention_us: int
+    priority: int
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CustodianKey:
+    """A custodian's weekly key and how long epochs may be sealed to it."""
+
+    index: int
+    number: int
+    key: PublicSealingKey
+    seals_from_us: int
+    seals_until_us: int
+
+
+@dataclass(frozen=True)
+class RecorderSettings:
+    """A checked settings document. `pools`: public shred keys by pool, oldest pool first."""
+
+    number: int
+    network: bytes
+    recorder: bytes
+    made_us: int
+    quorum: int
+    roster: bytes
+    periods: Periods
+    custodian_keys: tuple[CustodianKey, ...]
+    assignments: tuple[StreamAssignment, ...]
+    pools: Mapping[bytes, tuple[bytes, ...]]
