@@ -20,6 +20,7 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsHandle
+from nats.js import JetStreamContext
 
 from custodes.adapters.bus.nkey import NKey
 from custodes.adapters.bus.wire import decode_problem
@@ -167,6 +168,10 @@ class NatsConnection:
             await handle.unsubscribe()
         except (nats.errors.ConnectionClosedError, nats.errors.BadSubscriptionError):
             return
+
+    def jetstream(self, timeout_s: float) -> JetStreamContext:
+        """The library's way to streams over this connection."""
+        return self._client.jetstream(timeout=timeout_s)
 
     async def flush(self) -> None:
         """Wait until the server has read all that was sent. Errors: UnavailableError, and it is dropped."""

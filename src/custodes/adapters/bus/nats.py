@@ -110,7 +110,7 @@ class NatsBus:
         """Send to whoever listens now. Errors: UnavailableError, InvalidError (over the size limit)."""
         check_subject(subject)
         check_size(data)
-        await self._live().publish(subject, data)
+        await self.live().publish(subject, data)
 
     async def request(self, subject: str, data: bytes, timeout_s: float) -> bytes:
         """Ask and wait for the answer; an error of the other side is raised here with its own kind.
@@ -120,7 +120,7 @@ class NatsBus:
         """
         check_subject(subject)
         check_size(data)
-        return await self._live().request(subject, data, timeout_s)
+        return await self.live().request(subject, data, timeout_s)
 
     async def subscribe(self, subject: str, listener: Listener) -> Subscription:
         """Call `listener(subject, data)` for each message; `*` and a last `>` stand for tokens.
@@ -151,7 +151,8 @@ class NatsBus:
         if self._subscriptions.pop(subscription, subscription) is None:
             self._dropped_before += subscription.delivery.dropped
 
-    def _live(self) -> NatsConnection:
+    def live(self) -> NatsConnection:
+        """The connection of now, for what needs more than messages. Errors: UnavailableError."""
         if self._closed:
             raise UnavailableError("the bus is closed")
         if self._connection is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from custodes.adapters.bus.subjects import LEASE_BUCKET, PLAN, Process, Role, Side
+from custodes.adapters.bus.subjects import LEASE_BUCKET, PLAN, Process, Role, Side, lease_of
 
 ANSWER_WITHIN = "2m"
 _BUCKET_STREAM = f"KV_{LEASE_BUCKET}"
@@ -45,15 +45,10 @@ def user_document(user: BusUser) -> dict[str, Any]:
 
 def _lease_subjects(process: Process) -> list[str]:
     # Exact subjects of the API: a user allowed `$JS.API.>` could read, mirror and purge every stream.
-    own = [
-        f"{_BUCKET_KEYS}.{process.name}",
-        f"$JS.API.DIRECT.GET.{_BUCKET_STREAM}.{_BUCKET_KEYS}.{process.name}",
-    ]
-    if process.role is not Role.KEEPER:
-        return own
-    return [
-        *own,
-        f"$JS.API.STREAM.CREATE.{_BUCKET_STREAM}",
-        f"$JS.API.STREAM.INFO.{_BUCKET_STREAM}",
-        f"$JS.API.DIRECT.GET.{_BUCKET_STREAM}.{_BUCKET_KEYS}.*",
-    ]
+    read = f"$JS.API.DIRECT.GET.{_BUCKET_STREAM}.{_BUCKET_KEYS}"
+    subjects: list[str] = []
+    if (lease := lease_of(process)) is not None:
+        subjects += [f"{_BUCKET_KEYS}.{lease}", f"{read}.{lease}"]
+    if process.role is Role.KEEPER:
+        subjects += [f"{read}.*", f"$JS.API.STREAM.CREATE.{_BUCKET_STREAM}"]
+    return subjects

@@ -91,6 +91,9 @@ PLAN: tuple[Route, ...] = (
     Route("live.*", _RECORDER, _WEB, False, None, "masked live video of a stream"),
 )
 
+# Roles of which one process at a time is active: its lease has the role's name. A recorder's has its own.
+SINGLE = frozenset({Role.KEEPER, Role.DISCLOSER})
+
 ENTRY_SUBMIT = "entry.submit"
 FACT_REEL = "fact.reel"
 FETCH = "fetch"
@@ -98,6 +101,13 @@ EVERY_SETTINGS = "settings.*"
 EVERY_CASE = "case.*"
 EVERY_HEALTH = "health.*"
 EVERY_LIVE = "live.*"
+
+
+def lease_of(process: Process) -> str | None:
+    """The name of the lease that a process may hold, None when its role has none."""
+    if process.role in SINGLE:
+        return process.role.value
+    return process.name if process.role is Role.RECORDER else None
 
 
 def settings(recorder_id: str) -> str:
