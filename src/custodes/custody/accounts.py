@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -20,25 +21,28 @@ from custodes.ledger import merkle
 ACCOUNT_TYPE = "custodes/entry/account/v1"
 RESTART_TYPE = "custodes/entry/restart/v1"
 MANIFEST_FORMAT = "custodes/manifest/v1"
-GAP_REASONS = (
-    "camera-unreachable",
-    "camera-silent",
-    "camera-refused",
-    "camera-misbehaved",
-    "loss",
-    "waiting-for-key-frame",
-    "overload",
-    "storage",
-    "restart",
-    "clock",
-    "not-assigned",
-    "cannot-seal",
-)
 _ROW = struct.Struct(">16s16sQ32s")
 
 
-class ManifestRow(NamedTuple):
-    """One closed envelope; rows sort as their bytes do."""
+class GapReason(StrEnum):
+    """Why time of a stream is in no envelope; a closed list."""
+
+    CAMERA_UNREACHABLE = "camera-unreachable"
+    CAMERA_SILENT = "camera-silent"
+    CAMERA_REFUSED = "camera-refused"
+    CAMERA_MISBEHAVED = "camera-misbehaved"
+    LOSS = "loss"
+    WAITING_FOR_KEY_FRAME = "waiting-for-key-frame"
+    OVERLOAD = "overload"
+    STORAGE = "storage"
+    RESTART = "restart"
+    CLOCK = "clock"
+    NOT_ASSIGNED = "not-assigned"
+    CANNOT_SEAL = "cannot-seal"
+
+
+class AccountLeaf(NamedTuple):
+    """One closed envelope; leaves sort as their bytes do."""
 
     stream: bytes
     epoch: bytes
@@ -48,7 +52,7 @@ class ManifestRow(NamedTuple):
     def encode(self) -> bytes:
         """The leaf data. Shape: 72 bytes. Errors: InvalidError for an id or hash of another length."""
         if (len(self.stream), len(self.epoch), len(self.hash)) != (ID_BYTES, ID_BYTES, HASH_BYTES):
-            raise InvalidError("a manifest row has two ids and a hash")
+            raise InvalidError("a leaf has two ids and a hash")
         return _ROW.pack(*self)
 
 
@@ -57,8 +61,8 @@ class Gap(NamedTuple):
 
     stream: bytes
     from_us: int
-    reason: str
     to_us: int
+    reason: GapReason
 
 
 class Cut(NamedTuple):
@@ -75,7 +79,7 @@ class Closed(NamedTuple):
     """An epoch that gets no further envelope: how many it has, the last one's hash (else the header's)."""
 
     epoch: bytes
-    count: int
+    envelopes: int
     last: bytes
 
 
@@ -86,20 +90,20 @@ class Manifest:
     network: bytes
     recorder: bytes
     number: int
-    rows: tuple[ManifestRow, ...]
+    leaves: tuple[AccountLeaf, ...]
     gaps: tuple[Gap, ...]
 
     def __post_init__(self) -> None:
-        check_ascending((row[:3] for row in self.rows), "a manifest's leaves")
+        check_ascending((leaf[:3] for leaf in self.leaves), "a manifest's leaves")
         check_ascending(self.gaps, "a manifest's gaps")
         for gap in self.gaps:
-            if gap.reason not in GAP_REASONS or len(gap.stream) != ID_BYTES or gap.to_us < gap.from_us:
-                raise InvalidError("a gap has a stream, a listed reason, and an end not before its start")
+            if len(gap.stream) != ID_BYTES or gap.to_us < gap.from_us:
+                raise InvalidError("a gap has a stream, and an end not before its start")
 
     @cached_property
     def tree(self) -> merkle.Tree:
-        """The tree over the rows."""
-        return merkle.Tree(row.encode() for row in self.rows)
+        """The tree over the leaves."""
+        return merkle.Tree(leaf.encode() for leaf in self.leaves)
 
     def encode(self) -> bytes:
         """The object's bytes."""
@@ -109,13 +113,13 @@ class Manifest:
                 "gaps": [
                     {
                         "from_us": gap.from_us,
-                        "reason": gap.reason,
+                        "reason": gap.reason.value,
                         "stream": b64u(gap.stream),
                         "to_us": gap.to_us,
                     }
                     for gap in self.gaps
                 ],
-                "leaves": b64u(b"".join(row.encode() for row in self.rows)),
+                "leaves": b64u(b"".join(leaf.encode() for leaf in self.leaves)),
                 "network": b64u(self.network),
                 "number": self.number,
                 "recorder": b64u(self.recorder),
@@ -138,7 +142,7 @@ class Account:
     manifest: bytes
     closed: tuple[Closed, ...] = ()
     cuts: tuple[Cut, ...] = ()
-    gaps: tuple[tuple[bytes, str], ...] = ()
+    gaps: tuple[tuple[bytes, GapReason], ...] = ()
     previous_run: int | None = None
 
     def __post_init__(self) -> None:
@@ -157,12 +161,12 @@ class Account:
         """The entry's body."""
         body: dict[str, Any] = {
             "closed": [
-                {"count": closed.count, "epoch": b64u(closed.epoch), "last": b64u(closed.last)}
+                {"count": closed.envelopes, "epoch": b64u(closed.epoch), "last": b64u(closed.last)}
                 for closed in self.closed
             ],
             "cuts": [_cut_json(cut) for cut in self.cuts],
             "envelopes": self.envelopes,
-            "gaps": [{"reason": reason, "stream": b64u(stream)} for stream, reason in self.gaps],
+            "gaps": [{"reason": reason.value, "stream": b64u(stream)} for stream, reason in self.gaps],
             "manifest": b64u(self.manifest),
             "minute_us": self.minute_us,
             "network": b64u(self.network),
@@ -184,9 +188,9 @@ class Account:
             typed_hash(MANIFEST_FORMAT, manifest.encode()) == self.manifest
             and (manifest.network, manifest.recorder, manifest.number)
             == (self.network, self.recorder, self.number)
-            and (manifest.tree.root, len(manifest.rows)) == (self.root, self.envelopes)
+            and (manifest.tree.root, len(manifest.leaves)) == (self.root, self.envelopes)
             and _reasons(manifest.gaps) == self.gaps
-            and {ManifestRow(*cut[:3], cut.hash) for cut in self.cuts} <= set(manifest.rows)
+            and {AccountLeaf(*cut[:3], cut.hash) for cut in self.cuts} <= set(manifest.leaves)
         )
         if not matches:
             raise UnverifiedError(f"not the manifest of account {self.number} of {self.recorder.hex()}")
@@ -208,7 +212,7 @@ class AccountChain:
     def next(
         self,
         minute_us: int,
-        rows: Iterable[ManifestRow],
+        leaves: Iterable[AccountLeaf],
         gaps: Iterable[Gap] = (),
         cuts: Iterable[Cut] = (),
         closed: Iterable[Closed] = (),
@@ -220,7 +224,7 @@ class AccountChain:
         Errors: InvalidError for a run that is not greater, or parts named twice.
         """
         manifest = Manifest(
-            self.network, self.recorder, self.number + 1, tuple(sorted(rows)), tuple(sorted(gaps))
+            self.network, self.recorder, self.number + 1, tuple(sorted(leaves)), tuple(sorted(gaps))
         )
         if new_run is not None and new_run <= self.run:
             raise InvalidError(f"run {new_run} does not come after run {self.run}")
@@ -231,7 +235,7 @@ class AccountChain:
             number=self.number + 1,
             previous=self.previous,
             minute_us=minute_us,
-            envelopes=len(manifest.rows),
+            envelopes=len(manifest.leaves),
             root=manifest.tree.root,
             manifest=typed_hash(MANIFEST_FORMAT, manifest.encode()),
             closed=tuple(sorted(closed)),
@@ -271,7 +275,7 @@ def parse_manifest(data: bytes) -> Manifest:
         network=members.hash("network"),
         recorder=members.id("recorder"),
         number=members.count("number", 1),
-        rows=tuple(ManifestRow(*fields) for fields in _ROW.iter_unpack(leaves)),
+        leaves=tuple(AccountLeaf(*fields) for fields in _ROW.iter_unpack(leaves)),
         gaps=members.array("gaps", _parse_gap),
     )
 
@@ -299,7 +303,7 @@ def parse_account(type_: str, body: Any) -> Account:
     )
 
 
-def _reasons(gaps: Collection[Gap]) -> tuple[tuple[bytes, str], ...]:
+def _reasons(gaps: Collection[Gap]) -> tuple[tuple[bytes, GapReason], ...]:
     return tuple(sorted({(gap.stream, gap.reason) for gap in gaps}))
 
 
@@ -318,14 +322,14 @@ def _parse_gap(value: Any) -> Gap:
     return Gap(
         members.id("stream"),
         members.count("from_us"),
-        members.choice("reason", GAP_REASONS),
         members.count("to_us"),
+        GapReason(members.choice("reason", GapReason)),
     )
 
 
-def _parse_reason(value: Any) -> tuple[bytes, str]:
+def _parse_reason(value: Any) -> tuple[bytes, GapReason]:
     members = Members(value, "gap", ("reason", "stream"))
-    return members.id("stream"), members.choice("reason", GAP_REASONS)
+    return members.id("stream"), GapReason(members.choice("reason", GapReason))
 
 
 def _parse_cut(value: Any) -> Cut:
