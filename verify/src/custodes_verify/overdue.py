@@ -1,0 +1,108 @@
+"""What ought to have been entered by now and was not, and what the ledger only claims."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from custodes_verify.ledger import Ledger
+from custodes_verify.report import Report, instant
+from custodes_verify.rules.state import State
+
+_HOUR_US = 3_600_000_000
+_DAY_US = 24 * _HOUR_US
+
+
+def find_overdue(ledger: Ledger, report: Report) -> None:
+    """Report what is missing as of the ledger's own newest time: a mirror is not to blame for its age."""
+    _find_undisclosed(ledger, report)
+    _find_open_epochs(ledger, report)
+    _find_unshredded(ledger, report)
+
+
+def _find_undisclosed(ledger: Ledger, report: Report) -> None:
+    for q, request in ledger.state.requests.items():
+        if not request.opened_us or request.disclosed or request.failed:
+            continue
+        where = f"request {q.hex()}"
+        if ledger.as_of_us > request.opened_us + _DAY_US:
+            report.find(
+                "disclosure-overdue", where, f"shares left by {instant(request.opened_us)}, no disclosure"
+            )
+        else:
+            report.claim("custodians", f"released shares for {where} less than a day ago; not disclosed yet")
+
+
+def _find_open_epochs(ledger: Ledger, report: Report) -> None:
+    state = ledger.state
+    recent = 0
+    for key, recorder in state.recorders.items():
+        for epoch_id in recorder.open_epochs:
+            epoch = state.epochs[epoch_id]
+            if recorder.lost:
+                report.claim(
+                    "the keeper", f"recorder {key.hex()} lost what it held of epoch {epoch_id.hex()}"
+                )
+            elif ledger.as_of_us > epoch.end_us + _DAY_US:
+                what = f"of recorder {key.hex()}, ended {instant(epoch.end_us)}, no account closes it"
+                report.find("epoch-unaccounted", f"epoch {epoch_id.hex()}", what)
+            else:
+                recent += 1
+    if recent:
+        report.claim("recorders", f"{recent} epochs that are running or not yet accounted for")
+
+
+def _find_unshredded(ledger: Ledger, report: Report) -> None:
+    for epoch_id, epoch in ledger.state.epochs.items():
+        due_us = max(epoch.deadline_us, epoch.held_until_us, epoch.proposed_until_us) + _HOUR_US
+        if not epoch.shredded and ledger.as_of_us > due_us:
+            what = f"its key should have been destroyed by {instant(due_us)}"
+            report.find("shred-overdue", f"epoch {epoch_id.hex()}", what)
+
+
+def state_claims(ledger: Ledger, report: Report) -> None:
+    """List what the ledger states and nobody outside can prove."""
+    state = ledger.state
+    counts = state.counts
+    _claim_custody(state, report)
+    if counts.get("shred"):
+        gone = sum(len(pool.shredded) for pool in state.pools.values())
+        report.claim("the keeper", f"destroyed {gone} shred keys")
+    if counts.get("unwrap"):
+        report.claim("the keeper", f"took the shred wrap off for custodians {counts['unwrap']} times")
+    disclosed = sum(request.disclosed for request in state.requests.values())
+    if state.requests:
+        report.prove(
+            f"{len(state.requests)} requests, {counts.get('decision', 0)} decisions, {disclosed} disclosures"
+        )
+    if counts.get("camera"):
+        report.claim(
+            "administrators", f"{len(state.cameras)} cameras with purpose, legal basis and review date"
+        )
+    _claim_recorders(state, report)
+    if counts.get("lost"):
+        report.claim("the keeper", f"{counts['lost']} spools were lost: those envelopes stay claims")
+    if counts.get("access"):
+        report.claim("the keeper", f"counts of access for {counts['access']} hours")
+    if counts.get("late"):
+        report.prove(f"{counts['late']} entries came late and are marked so")
+    report.skip("roots of pools against their keys, salts and case files: they are not public")
+
+
+def _claim_custody(state: State, report: Report) -> None:
+    destroyed = Counter(one.custodian for one in state.certificates.values() if one.destroyed)
+    for custodian in state.in_force().custodians.values():
+        if destroyed[custodian.identity]:
+            what = f"destroyed {destroyed[custodian.identity]} weekly keys"
+            report.claim(f"custodian {custodian.index} ({custodian.name})", what)
+
+
+def _claim_recorders(state: State, report: Report) -> None:
+    for key, recorder in state.recorders.items():
+        if recorder.number:
+            report.prove(f"recorder {key.hex()}: one chain of {recorder.number} statements")
+    gaps = {name[4:]: count for name, count in state.counts.items() if name.startswith("gap:")}
+    if gaps:
+        listed = ", ".join(f"{reason} {count}" for reason, count in sorted(gaps.items()))
+        report.claim("recorders", f"gaps and their reasons: {listed}")
+    if state.counts.get("envelopes"):
+        report.claim("recorders", f"{state.counts['envelopes']} envelopes sealed")

@@ -1,0 +1,111 @@
+"""Shred, hold, hold-share: what ends, and what delays the end."""
+
+from __future__ import annotations
+
+from custodes_verify.documents import DAY_US
+from custodes_verify.entries import Entry
+from custodes_verify.errors import RuleError
+from custodes_verify.rules.state import Hold, Pool, State
+from custodes_verify.schema import Body, is_ascending
+
+NO_EPOCH = bytes(16)
+_PROVISIONAL_US, _FULL_US = 7 * DAY_US, 90 * DAY_US
+
+
+def shred(state: State, entry: Entry) -> None:
+    """Shred keys destroyed by the keeper."""
+    body = entry.body
+    state.require(entry, state.in_force().keeper)
+    named: set[tuple[bytes, int]] = set()
+    for item in body["items"]:
+        pool = state.pools.get(item["pool"])
+        if pool is None or item["index"] >= pool.count:
+            raise RuleError("shred-known", "pool unknown or index beyond it")
+        key = (item["pool"], item["index"])
+        if item["index"] in pool.shredded or key in named:
+            raise RuleError("shred-once", "the key was shredded before")
+        named.add(key)
+        _check_epochs(state, entry, pool, item)
+    for item in body["items"]:
+        pool = state.pools[item["pool"]]
+        pool.shredded.add(item["index"])
+        for epoch in pool.epochs.get(item["index"], []):
+            state.epochs[epoch].shredded = True
+
+
+def _check_epochs(state: State, entry: Entry, pool: Pool, item: Body) -> None:
+    epochs = pool.epochs.get(item["index"], [])
+    reason = entry.body["reason"]
+    if reason == "unused":
+        if epochs or item["epoch"] != NO_EPOCH:
+            raise RuleError("shred-unused", "an epoch has the key")
+        return
+    if item["epoch"] not in epochs:
+        raise RuleError("shred-known", "the epoch is not one that has the key")
+    sharers = [state.epochs[epoch] for epoch in epochs]
+    if reason == "deadline" and any(entry.admitted_us < one.deadline_us for one in sharers):
+        raise RuleError("shred-deadline", "an epoch's deadline has not come")
+    if any(entry.admitted_us <= one.held_until_us for one in sharers):
+        raise RuleError("shred-hold", "an epoch is under a full hold")
+
+
+def hold(state: State, entry: Entry) -> None:
+    """A hold: provisional by a supervisor, or full by the keeper for a decided case."""
+    body = entry.body
+    full = body["kind"] == "full"
+    _require_holder(state, entry, full)
+    if body["hold"] in state.holds:
+        raise RuleError("hold-new", "the hold was entered before")
+    epochs = body["epochs"]
+    if not is_ascending(epochs) or any(
+        one not in state.epochs or state.epochs[one].shredded for one in epochs
+    ):
+        raise RuleError("hold-epochs", "an epoch is unknown, shredded or out of order")
+    longest_us = _FULL_US if full else _PROVISIONAL_US
+    if not entry.admitted_us < body["until_us"] <= entry.admitted_us + longest_us:
+        raise RuleError("hold-until", "ends before it begins or too late")
+    if full:
+        _require_case(state, body)
+    elif any(state.epochs[one].proposed_until_us for one in epochs):
+        raise RuleError("hold-once", "an epoch had a provisional hold before")
+    elif body["request"] and body["request"] not in state.requests:
+        raise RuleError("hold-request", "the request is unknown")
+    state.holds[body["hold"]] = Hold(full, body["until_us"], frozenset(epochs))
+    if full:
+        state.full_holds[entry.statement] = body["hold"]
+    for one in epochs:
+        held = state.epochs[one]
+        if full:
+            held.held_until_us = max(held.held_until_us, body["until_us"])
+        else:
+            held.proposed_until_us = body["until_us"]
+
+
+def _require_holder(state: State, entry: Entry, full: bool) -> None:
+    if full:
+        state.require(entry, state.in_force().keeper)
+    elif state.usable_roles(state.signers(entry), entry.admitted_us) != ["supervisor"]:
+        raise RuleError("signature", "not signed by exactly one supervisor")
+
+
+def _require_case(state: State, body: Body) -> None:
+    request = state.requests.get(body["request"])
+    if request is None or request.kind not in ("court-order", "incident") or request.withdrawn:
+        raise RuleError("hold-quorum", "no request of a kind that can hold")
+    if len(request.grants) < state.in_force().quorum:
+        raise RuleError("hold-quorum", "fewer than k granting decisions")
+
+
+def hold_share(state: State, entry: Entry) -> None:
+    """A custodian's statement that it re-sealed a share to a hold key of its own."""
+    body = entry.body
+    custodian = state.custodian(body["custodian"])
+    state.require(entry, custodian.identity)
+    hold = state.holds.get(body["hold"])
+    epoch = state.by_header.get(body["header"])
+    if hold is None or not hold.full or epoch not in hold.epochs or entry.admitted_us > hold.until_us:
+        raise RuleError("hold-share-known", "no full hold in force names that epoch")
+    pair = (custodian.identity, epoch)
+    if pair in hold.shares:
+        raise RuleError("hold-share-known", "this custodian's share of it was stated before")
+    hold.shares.add(pair)
