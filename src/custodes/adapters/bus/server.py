@@ -86,8 +86,8 @@ class NatsServer:
     async def admit(self, users: Sequence[BusUser]) -> None:
         """Replace the users; the running server takes the new ones without dropping the others."""
         self._users = tuple(users)
-        self._write_configuration()
         if self.pid is not None and self._process is not None:
+            self._write_configuration()
             self._process.send_signal(signal.SIGHUP)
 
     async def _launch(self) -> None:
