@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from custodes.adapters.objects.local import LocalObjectStore
 from custodes.adapters.objects.memory import MemoryObjectStore
+from custodes.adapters.objects.s3 import S3ObjectStore
 from custodes.base.errors import ConflictError, InvalidError, NotFoundError
 from custodes.base.ports import ObjectStore
 
 
-@pytest.fixture(params=["memory", "local"])
+@pytest.fixture(params=["memory", "local", pytest.param("s3", marks=pytest.mark.integration)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStore]:
     if request.param == "memory":
         yield MemoryObjectStore()
@@ -25,6 +26,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStor
         local = LocalObjectStore.create(tmp_path / "store")
         yield local
         local.close()
+    else:
+        yield S3ObjectStore.create(request.getfixturevalue("s3_place"))
 
 
 def test_what_was_put_is_read(store: ObjectStore) -> None:
