@@ -1,0 +1,81 @@
+"""Pool and Shred: keys of deletion, each for one epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from custodes.base.ids import ID_BYTES
+from custodes.ledger.rules.candidate import Candidate
+from custodes.ledger.rules.refusal import refuse
+
+if TYPE_CHECKING:
+    from custodes.ledger.rules.facts import Facts
+
+_NO_EPOCH = bytes(ID_BYTES)
+
+
+@dataclass(slots=True)
+class Pool:
+    """A recorder's pool: which epochs have which of its keys, and which keys are shredded."""
+
+    id: bytes
+    recorder: bytes
+    count: int
+    index: int
+    shredded: bytearray
+    # Key index -> its live epochs; a key's row goes when it is shredded.
+    epochs: dict[int, tuple[bytes, ...]] = field(default_factory=dict)
+
+    @property
+    def unused(self) -> int:
+        """How many keys have neither epoch nor been shredded."""
+        return self.count - len(self.epochs) - self.shredded.count(1)
+
+
+def admit_pool(facts: Facts, candidate: Candidate) -> bool:
+    """A new pool."""
+    body = candidate.body
+    if body["recorder"] not in facts.recorders or body["pool"] in facts.pools:
+        refuse("pool-new", "the recorder is unknown or the pool known already")
+    facts.pools[body["pool"]] = Pool(
+        body["pool"], body["recorder"], body["count"], candidate.index, bytearray(body["count"])
+    )
+    return False
+
+
+def admit_shred(facts: Facts, candidate: Candidate) -> bool:
+    """Keys that are destroyed, and with them the epochs that had them."""
+    items = candidate.body["items"]
+    keys = [(item["pool"], item["index"]) for item in items]
+    if len(set(keys)) != len(keys):
+        refuse("shred-once", "a key is named twice")
+    for item in items:
+        _check_item(facts, candidate, item)
+    for item in items:
+        pool = facts.pools[item["pool"]]
+        pool.shredded[item["index"]] = 1
+        for epoch in pool.epochs.pop(item["index"], ()):
+            facts.epochs.shred(epoch)
+    return False
+
+
+def _check_item(facts: Facts, candidate: Candidate, item: dict[str, Any]) -> None:
+    pool = facts.pools.get(item["pool"])
+    index, reason = item["index"], candidate.body["reason"]
+    if pool is None or index >= pool.count:
+        refuse("shred-known", "no such pool or key")
+    if pool.shredded[index]:
+        refuse("shred-once", f"key {index} of pool {pool.id.hex()} is shredded already")
+    epochs = pool.epochs.get(index, ())
+    if reason == "unused":
+        if epochs or item["epoch"] != _NO_EPOCH:
+            refuse("shred-unused", f"key {index} of pool {pool.id.hex()} has an epoch")
+        return
+    if item["epoch"] not in epochs:
+        refuse("shred-known", f"no epoch {item['epoch'].hex()} has that key")
+    live = [facts.epochs.live[epoch] for epoch in epochs]
+    if reason == "deadline" and any(candidate.admitted_us < epoch.deadline_us for epoch in live):
+        refuse("shred-deadline", "an epoch's deadline has not come")
+    if any(candidate.admitted_us <= facts.held_until_us.get(epoch, -1) for epoch in epochs):
+        refuse("shred-hold", "an epoch is under a full hold")
