@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from custodes.base.sealing import PublicSealingKey
-from custodes.estate.model import Periods
+from custodes.ledger.rules.people import Periods
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class StreamAssignment:
     camera: bytes
     stream: bytes
     name: str
+    kind: str
     url: str
     transport: Literal["tcp", "udp"]
     username: str
@@ -48,6 +49,7 @@ class RecorderSettings:
     recorder: bytes
     made_us: int
     quorum: int
+    indices: tuple[int, ...]
     roster: bytes
     periods: Periods
     custodian_keys: tuple[CustodianKey, ...]

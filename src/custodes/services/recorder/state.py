@@ -5,7 +5,7 @@ One file, replaced whole. It is written before anything that it allows is sent, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,8 @@ class EpochState:
 class RecorderState:
     """`number` and `head`: the last account signed and its hash; at first 0 and the Recorder entry's hash.
 
-    `pools`: how many keys of each pool are taken, in order.
+    `pools`: how many keys of each pool are taken, in order. `pending`: statements signed with this state,
+    which may or may not have reached the outbox yet.
     """
 
     run: int
@@ -42,10 +43,7 @@ class RecorderState:
     head: bytes
     epochs: dict[bytes, EpochState] = field(default_factory=dict)
     pools: dict[bytes, int] = field(default_factory=dict)
-
-    def next_run(self) -> RecorderState:
-        """The state with which a new tenure starts."""
-        return replace(self, run=self.run + 1)
+    pending: tuple[bytes, ...] = ()
 
 
 def state_bytes(state: RecorderState) -> bytes:
@@ -65,6 +63,7 @@ def state_bytes(state: RecorderState) -> bytes:
             "format": _FORMAT,
             "head": b64u(state.head),
             "number": state.number,
+            "pending": [b64u(parcel) for parcel in state.pending],
             "pools": [{"pool": b64u(pool), "taken": taken} for pool, taken in sorted(state.pools.items())],
             "run": state.run,
         }
@@ -82,6 +81,7 @@ def parse_state(data: bytes) -> RecorderState:
             number=int(value["number"]),
             head=unb64u(value["head"], HASH_BYTES),
             epochs=dict(_parse_epoch(member) for member in value["epochs"]),
+            pending=tuple(unb64u(parcel) for parcel in value["pending"]),
             pools={unb64u(member["pool"], ID_BYTES): int(member["taken"]) for member in value["pools"]},
         )
     except (InvalidError, KeyError, TypeError, ValueError) as error:
