@@ -35,7 +35,41 @@ _MEMBERS = {
     "number",
     "pools",
     "recorder",
-} -> bytes:
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenEntry:
+    """An entry's bytes with its place and its path to a checkpoint."""
+
+    entry: bytes
+    index: int
+    path: tuple[bytes, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry and its proof as JSON."""
+        return {"entry": b64u(self.entry), "index": self.index, "path": [b64u(node) for node in self.path]}
+
+
+def password_info(network: bytes, camera: bytes) -> bytes:
+    """What a camera's password is sealed under."""
+    return typed_message("custodes/camera-password/v1", network, camera)
+
+
+def seal_password(
+    password: str, network: bytes, camera: bytes, keys: Iterable[PublicSealingKey]
+) -> dict[str, str]:
+    """A camera's password sealed to each key, by key id."""
+    info = password_info(network, camera)
+    return {b64u(key.id): b64u(key.seal(password.encode("utf-8"), info)) for key in keys}
+
+
+def pool_path(pool: bytes) -> str:
+    """Where a pool's page lies in the store."""
+    return f"pools/{pool.hex()}"
+
+
+def pool_page(network: bytes, recorder: bytes, pool: bytes, keys: Sequence[bytes]) -> bytes:
     """The page of a pool's public keys."""
     body = {
         "format": POOL_TYPE,
