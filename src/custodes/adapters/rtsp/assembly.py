@@ -6,109 +6,96 @@ packet and nowhere else; a camera that once sends more slices of a picture after
 again. What holds no picture (parameter sets, SEI) never ends: it goes with the picture that follows,
 whatever marker or time stamp it came with.
 
-What is damaged. Packets missing are counted to the unit that was open, else to the next. Fragments of a NAL
-unit with a hole are dropped; the complete NAL units of a damaged picture are delivered, for that is what
-the camera sent. A damaged picture is never a key picture.
+What is damaged. Packets missing are counted to the picture that was open, else to the next. Fragments of a
+NAL unit with a hole are dropped; the complete NAL units of a damaged picture are delivered, for that is
+what the camera sent. A damaged picture is never a key picture.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from custodes.adapters.rtsp.clock_claim import ClockClaim
 from custodes.adapters.rtsp.notices import NoticeBoard, NoticeKind
-from custodes.adapters.rtsp.parameters import ParameterTracker
-from custodes.adapters.rtsp.timeline import Timeline
+from custodes.adapters.rtsp.pictures import PictureMaker
 from custodes.base.errors import InvalidError
-from custodes.media.nal import (
-    LENGTH_BYTES,
-    MAX_NALS,
-    KeyKind,
-    is_parameter_set,
-    is_slice,
-    key_kind,
-    split_annex_b,
-)
-from custodes.media.packets import AccessUnit, Codec, ParameterSets
+from custodes.media.nal import LENGTH_BYTES, MAX_NALS, is_slice, split_annex_b
+from custodes.media.packets import Codec
 
 MAX_NAL_BYTES = 8 * 1024 * 1024
 MAX_UNIT_BYTES = 16 * 1024 * 1024
+MAX_FRAGMENTS = 20_000
 
 _START_CODE = b"\0\0\1"
 _NO_LENGTH = bytes(LENGTH_BYTES)
+# Searching every byte of every slice for start codes costs a sixth of all receiving. A camera that puts them
+# there does so from the start, or around key pictures and parameter sets, which are always searched.
+_SEARCHED_SLICES = 100
+_SEARCHED_HEAD_BYTES = 64
+# The byte after an H.264 slice's header when the slice is the picture's first and of type P or B: two
+# Exp-Golomb numbers, 0 and then 0, 1, 5 or 6.
+_PREDICTED_FIRST = frozenset((*range(0xC0, 0x100), *range(0xA0, 0xB0), *range(0x98, 0xA0)))
 
 
 class UnitAssembler:
     """Collects the NAL units of one picture and hands them on as an access unit.
 
-    `data` holds finished NAL units behind their lengths, then the open one behind room for its length;
-    whoever reads fragments in a row may append to it while `open_at` is not negative.
+    `fragments`: room for a length, then what has come of the open NAL unit, `size` bytes in all; whoever
+    reads fragments in a row may append to it while `is_open`. What is appended may be a view of a buffer
+    that is used again after `keep`.
     """
 
     __slots__ = (
-        "_claim",
         "_codec",
         "_damaged",
         "_distrusted",
         "_finished_timestamp",
         "_has_picture",
         "_header_bytes",
+        "_kept",
+        "_maker",
         "_marked",
         "_marks",
         "_notices",
-        "_on_parameter_sets",
-        "_on_unit",
-        "_parameter_types",
-        "_parameters_seen",
-        "_picture_types",
-        "_starts",
-        "_timeline",
-        "_tracker",
+        "_parts",
+        "_plain",
+        "_slice_types",
+        "_to_search",
+        "_total",
         "_trusted",
         "boot_us",
-        "data",
+        "fragments",
+        "is_open",
         "loss",
-        "open_at",
+        "size",
         "timestamp",
     )
 
-    def __init__(
-        self,
-        codec: Codec,
-        tracker: ParameterTracker,
-        claim: ClockClaim,
-        notices: NoticeBoard,
-        on_unit: Callable[[AccessUnit], None],
-        on_parameter_sets: Callable[[ParameterSets], None],
-    ) -> None:
-        self._codec = codec
-        self._tracker = tracker
-        self._claim = claim
+    def __init__(self, maker: PictureMaker, notices: NoticeBoard) -> None:
+        self._maker = maker
+        self._codec = maker.codec
         self._notices = notices
-        self._on_unit = on_unit
-        self._on_parameter_sets = on_parameter_sets
-        self._header_bytes = 1 if codec is Codec.H264 else 2
-        self._picture_types = frozenset(type_ for type_ in range(64) if is_slice(codec, type_))
-        self._parameter_types = frozenset(type_ for type_ in range(64) if is_parameter_set(codec, type_))
-        self._timeline = Timeline()
+        self._header_bytes = 1 if self._codec is Codec.H264 else 2
+        self._slice_types = frozenset(type_ for type_ in range(64) if is_slice(self._codec, type_))
+        self._to_search = _SEARCHED_SLICES
         self._trusted = self._distrusted = False
-        self._finished_timestamp = -1
-        self.timestamp = -1
+        self._finished_timestamp = self.timestamp = -1
         self.boot_us = 0
         self.loss = 0
+        self.fragments: list[bytes | memoryview] = []
+        self.is_open = False
+        self.size = self._kept = 0
         self._reset()
 
     def _reset(self) -> None:
-        self.data = bytearray()
-        self.open_at = -1
-        self._starts: list[int] = []
-        self._has_picture = self._damaged = self._marked = self._parameters_seen = False
-        self._marks = 0
+        self._parts: list[bytes] = []
+        self._total = self._marks = 0
+        self._has_picture = self._damaged = self._marked = False
+        self._plain = True
+
+    # Packets
 
     def begin_packet(self, timestamp: int, boot_us: int) -> None:
         """A packet with this time stamp follows; ends the open picture if that has another one."""
         if timestamp != self.timestamp:
-            if self.open_at >= 0:
+            if self.is_open:
                 self.abandon("a fragmented unit was not finished when the time stamp changed")
             if self._has_picture:
                 if self._marks == 1 and self._marked and not self._distrusted:
@@ -126,91 +113,114 @@ class UnitAssembler:
         if marker and self._has_picture:
             self._marked = True
             self._marks += 1
-            if self._trusted and self.open_at < 0:
+            if self._trusted and not self.is_open:
                 self._finished_timestamp = self.timestamp
                 self._finish()
 
     def missing(self, count: int) -> None:
         """So many packets before the next one are missing."""
         self.loss += count
-        if self.open_at >= 0:
+        if self.is_open:
             self._drop_open()
-        if self._starts:
+        if self._parts:
             self._damaged = True
 
     def restart(self, *, new_time: bool) -> None:
         """The source changed: what is open is finished as it is; `new_time` begins a new stretch of time."""
-        if self.open_at >= 0:
+        if self.is_open:
             self.abandon("a fragmented unit was not finished when the source changed")
         if self._has_picture:
             self._finish()
         self.timestamp = self._finished_timestamp = -1
         if new_time:
-            self._timeline.restart()
+            self._maker.restart_time()
+
+    # NAL units
 
     def add(self, nal: memoryview | bytes) -> None:
         """A complete NAL unit."""
         self.open(b"")
-        self.data += nal
+        self.append(nal)
         self.close()
 
     def open(self, header: bytes) -> None:
         """A fragmented NAL unit begins with this header."""
-        if self.open_at >= 0:
+        if self.is_open:
             self.abandon("a unit began before the fragmented one before it was finished")
-        self.open_at = len(self.data)
-        self.data += _NO_LENGTH
-        self.data += header
+        self.is_open = True
+        self.fragments = [_NO_LENGTH, header]
+        self.size, self._kept = len(header), 2
+
+    def append(self, fragment: memoryview | bytes) -> None:
+        """The next fragment of the open NAL unit."""
+        self.fragments.append(fragment)
+        self.size += len(fragment)
+
+    def keep(self) -> None:
+        """Copy what is still a view: the buffer is about to be used again."""
+        if self.is_open and len(self.fragments) > self._kept:
+            self.fragments[self._kept :] = [b"".join(self.fragments[self._kept :])]
+            self._kept = len(self.fragments)
 
     def close(self) -> None:
         """The open NAL unit is complete."""
-        data, start = self.data, self.open_at + LENGTH_BYTES
-        length = len(data) - start
-        if length > MAX_NAL_BYTES or len(data) > MAX_UNIT_BYTES or len(self._starts) >= MAX_NALS:
-            self._overflow()
-            return
-        if length < self._header_bytes:
+        size = self.size
+        if size < self._header_bytes:
             self.abandon("a unit shorter than its header")
             return
-        if data.find(_START_CODE, start) >= 0:
-            self._close_several(start)
+        if self.check_size():
             return
-        data[self.open_at : start] = length.to_bytes(LENGTH_BYTES, "big")
-        self.open_at = -1
-        self._account(start)
+        fragments = self.fragments
+        fragments[0] = size.to_bytes(LENGTH_BYTES, "big")
+        part = b"".join(fragments)
+        self.is_open = False
+        self.fragments = []
+        first = part[LENGTH_BYTES]
+        type_ = first & 0x1F if self._codec is Codec.H264 else (first >> 1) & 0x3F
+        if part.find(_START_CODE, LENGTH_BYTES, self._search_end(type_)) >= 0:
+            self._add_several(part[LENGTH_BYTES:])
+        else:
+            self._account(part, type_)
 
     def abandon(self, why: str) -> None:
-        """Drop the open NAL unit: what came of it does not hold together."""
+        """Drop the open NAL unit, or what should have been one: it does not hold together."""
         self._notices.post(NoticeKind.MALFORMED, why)
         self.missing(1)
 
-    def check_size(self) -> None:
-        """Give up what is open if it has grown past what is read."""
-        if self.open_at >= 0 and (
-            len(self.data) - self.open_at > MAX_NAL_BYTES or len(self.data) > MAX_UNIT_BYTES
+    def check_size(self) -> bool:
+        """Give up what is open if it has grown past what is read; whether it had to be."""
+        nals = len(self._parts)
+        if (
+            self.size <= MAX_NAL_BYTES
+            and self._total + self.size <= MAX_UNIT_BYTES
+            and len(self.fragments) <= MAX_FRAGMENTS
+            and nals < MAX_NALS
         ):
-            self._overflow()
+            return False
+        self.abandon(f"a picture over {MAX_UNIT_BYTES} bytes, {MAX_NALS} units or {MAX_FRAGMENTS} fragments")
+        if self._total > MAX_UNIT_BYTES // 2 or nals >= MAX_NALS:
+            self._reset()
+        return True
 
     def _drop_open(self) -> None:
-        del self.data[self.open_at :]
-        self.open_at = -1
+        self.is_open = False
+        self.fragments = []
+        self.size = 0
         self._damaged = True
 
-    def _overflow(self) -> None:
-        self._notices.post(
-            NoticeKind.MALFORMED, f"a unit over {MAX_UNIT_BYTES} bytes or {MAX_NALS} parts dropped"
-        )
-        self.loss += 1
-        if len(self.data) > MAX_UNIT_BYTES or len(self._starts) >= MAX_NALS:
-            self._reset()
-        else:
-            self._drop_open()
+    def _search_end(self, type_: int) -> int:
+        """Up to where to search a part for start codes."""
+        predicted = type_ == 1 if self._codec is Codec.H264 else type_ < 16
+        if not predicted:
+            return MAX_UNIT_BYTES
+        if self._to_search > 0:
+            self._to_search -= 1
+            return MAX_UNIT_BYTES
+        return _SEARCHED_HEAD_BYTES
 
-    def _close_several(self, start: int) -> None:
+    def _add_several(self, whole: bytes) -> None:
         """A NAL unit cannot hold a start code: the camera put several into one."""
-        whole = bytes(self.data[start:])
-        del self.data[self.open_at :]
-        self.open_at = -1
+        self._to_search = 1 << 62
         try:
             nals = split_annex_b(_START_CODE + whole)
         except InvalidError as error:
@@ -221,85 +231,44 @@ class UnitAssembler:
             nals = nals[1:]
         self._notices.post(NoticeKind.START_CODES, f"{len(nals)} units were sent as one, with start codes")
         for nal in nals:
-            if len(self._starts) >= MAX_NALS:
-                self._overflow()
+            if len(nal) < size:
+                continue
+            self.size = 0
+            if self.check_size():
                 return
-            if len(nal) >= size:
-                self.data += len(nal).to_bytes(LENGTH_BYTES, "big")
-                self.data += nal
-                self._account(len(self.data) - len(nal))
+            type_ = nal[0] & 0x1F if self._codec is Codec.H264 else (nal[0] >> 1) & 0x3F
+            self._account(len(nal).to_bytes(LENGTH_BYTES, "big") + nal, type_)
 
-    def _account(self, start: int) -> None:
-        data = self.data
-        first = data[start]
-        type_ = first & 0x1F if self._codec is Codec.H264 else (first >> 1) & 0x3F
-        self._starts.append(start)
-        if type_ in self._picture_types:
-            self._account_slice(start)
-        elif type_ in self._parameter_types:
-            self._parameters_seen = True
-
-    def _account_slice(self, start: int) -> None:
+    def _account(self, part: bytes, type_: int) -> None:
+        self._parts.append(part)
+        self._total += len(part)
+        if type_ not in self._slice_types:
+            self._plain = False
+            return
         # The first bit after the header says that a slice starts its picture, in both codecs.
-        after = start + self._header_bytes
-        starts_picture = after < len(self.data) and self.data[after] >= 0x80
+        at = LENGTH_BYTES + self._header_bytes
+        after = part[at] if len(part) > at else 0
+        if self._codec is Codec.H265:
+            self._plain = self._plain and type_ < 16
+        elif type_ != 1 or (after not in _PREDICTED_FIRST and not self._has_picture):
+            self._plain = False
         if not self._has_picture:
             self._has_picture = True
-            if not starts_picture:
+            if after < 0x80:
                 self._damaged = True
                 if self.timestamp == self._finished_timestamp:
                     self._distrust()
         elif self._marks and not self._distrusted:
             self._distrust()
 
+    # Pictures
+
     def _distrust(self) -> None:
         self._trusted, self._distrusted = False, True
         self._notices.post(NoticeKind.MARKER_UNRELIABLE, "a picture went on after a marker")
 
     def _finish(self) -> None:
-        """Hand on the open picture, which holds at least one complete slice."""
-        data, loss = bytes(self.data), self.loss
-        kind = self._key_kind(data)
-        if self._parameters_seen:
-            self._observe_parameters(data)
-        media_90k, stepped_90k = self._timeline.place(
-            self.timestamp, self.boot_us, kind is KeyKind.CLOSED and not self._damaged
-        )
-        if stepped_90k:
-            self._claim.forget()
-            self._notices.post(NoticeKind.TIME_STEP, f"by {stepped_90k / 90_000:+.3f} s against arrival")
-        if self._damaged and loss:
-            self._notices.post(NoticeKind.DAMAGED_PICTURE, "delivered without the parts that are missing")
-        whole = not self._damaged
-        unit = AccessUnit(
-            data,
-            media_90k,
-            self.boot_us,
-            self._claim.utc_us(self.timestamp),
-            whole and kind is KeyKind.CLOSED,
-            whole and kind is KeyKind.OPEN,
-            loss,
-        )
+        parts, loss, damaged, plain = self._parts, self.loss, self._damaged, self._plain
         self.loss = 0
         self._reset()
-        self._on_unit(unit)
-
-    def _key_kind(self, data: bytes) -> KeyKind:
-        view = memoryview(data)
-        return key_kind(self._codec, [view[start : self._end(start)] for start in self._starts])
-
-    def _end(self, start: int) -> int:
-        return start + int.from_bytes(self.data[start - LENGTH_BYTES : start], "big")
-
-    def _observe_parameters(self, data: bytes) -> None:
-        changed = False
-        for start in self._starts:
-            first = data[start]
-            type_ = first & 0x1F if self._codec is Codec.H264 else (first >> 1) & 0x3F
-            if type_ in self._parameter_types:
-                try:
-                    changed |= self._tracker.observe(data[start : self._end(start)])
-                except InvalidError as error:
-                    self._notices.post(NoticeKind.PARAMETER_SETS_IGNORED, f"in-band: {error}")
-        if changed and (sets := self._tracker.current()) is not None:
-            self._on_parameter_sets(sets)
+        self._maker.make(parts, self.timestamp, self.boot_us, loss, damaged=damaged, plain=plain)

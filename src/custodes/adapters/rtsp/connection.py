@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -16,8 +17,20 @@ from custodes.base.errors import CustodesError, UnavailableError
 _ANSWERED = frozenset({"OPTIONS", "GET_PARAMETER", "SET_PARAMETER"})
 
 
+# Bytes are read and taken apart in one go, so all connections of a thread share one buffer: it stays in the
+# processor's cache, and a connection costs no memory but what it has begun.
+_BUFFERS = threading.local()
+
+
+def _shared_view() -> memoryview:
+    view: memoryview | None = getattr(_BUFFERS, "view", None)
+    if view is None:
+        view = _BUFFERS.view = memoryview(bytearray(BUFFER_BYTES))
+    return view
+
+
 class Connection(asyncio.BufferedProtocol):
-    """One TCP connection to a camera, read into one buffer that is used again and again.
+    """One TCP connection to a camera.
 
     `failed` ends with the reason as soon as the connection is of no more use.
     """
@@ -28,8 +41,8 @@ class Connection(asyncio.BufferedProtocol):
         self._clock = clock
         self._notices = notices
         self._framing = Framing(self)
-        self._view = memoryview(bytearray(BUFFER_BYTES))
-        self._filled = 0
+        self._view = _shared_view()
+        self._rest = b""
         self._boot_us = 0
         self._transport: asyncio.Transport | None = None
         self._sequence = 0
@@ -44,21 +57,25 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Where the next bytes go: behind what is not done with."""
-        return self._view[self._filled :]
+        """Where the next bytes go: behind what is not done with. They are read before another is asked."""
+        rest = self._rest
+        if not rest:
+            return self._view
+        self._view[: len(rest)] = rest
+        return self._view[len(rest) :]
 
     def buffer_updated(self, nbytes: int) -> None:
         """Bytes have come."""
-        end = self._filled + nbytes
+        end = len(self._rest) + nbytes
         self._boot_us = self._clock.boot_us()
         try:
             done = self._framing.feed(self._view, end)
         except CustodesError as error:
             self.fail(error)
             return
-        self._filled = end - done
-        if self._filled and done:
-            self._view[: self._filled] = self._view[done:end]
+        if self._video is not None:
+            self._video.rtp.keep()
+        self._rest = bytes(self._view[done:end]) if done < end else b""
 
     def eof_received(self) -> bool:
         """The camera sends no more."""

@@ -13,7 +13,7 @@ from custodes.base.errors import UnavailableError
 
 RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 _DATAGRAM_BYTES = 65_536
-_READS_A_TURN = 128
+_BUFFER_BYTES = 8 * _DATAGRAM_BYTES
 _PORT_ATTEMPTS = 64
 # An RTP header and an empty receiver report open the way back through address translation.
 _PUNCH_RTP = b"\x80\0" + bytes(10)
@@ -43,7 +43,7 @@ class Datagrams:
         self._hosts = frozenset({peer_host})
         self._ports: list[int | None] = [None, None]
         self._video: VideoReceiver | None = None
-        self._view = memoryview(bytearray(_DATAGRAM_BYTES))
+        self._view = memoryview(bytearray(_BUFFER_BYTES))
         self._late: asyncio.TimerHandle | None = None
         self._sockets = _bind_pair(own_host)
         self._loop.add_reader(self._sockets[0], self._read, 0)
@@ -94,26 +94,33 @@ class Datagrams:
             raise
 
     def _drain(self, which: int) -> None:
-        receive, view, video = self._sockets[which].recvfrom_into, self._view, self._video
+        receive, video = self._sockets[which].recvfrom_into, self._video
         boot_us = self._clock.boot_us()
-        for _ in range(_READS_A_TURN):
+        free = self._view
+        while len(free) >= _DATAGRAM_BYTES:
             try:
-                size, sender = receive(view)
+                size, sender = receive(free)
             except (BlockingIOError, ConnectionRefusedError):
                 break
-            if video is None:
+            packet, free = free[:size], free[size:]
+            if video is None or not self._is_from_camera(which, sender):
                 continue
-            if sender[0] not in self._hosts or sender[1] != self._ports[which]:
-                if sender[0] not in self._hosts or self._ports[which] is not None:
-                    self._notices.post(NoticeKind.FOREIGN_SOURCE, "a packet from another address or port")
-                    continue
-                self._ports[which] = sender[1]
             if which == 0:
-                video.on_rtp(view[:size], boot_us)
+                video.on_rtp(packet, boot_us)
             else:
-                video.on_rtcp(view[:size], boot_us)
+                video.on_rtcp(packet, boot_us)
+        if video is not None:
+            video.rtp.keep()
         if video is not None and self._late is None and (due_us := video.rtp.due_us) is not None:
             self._late = self._loop.call_later(max(0, due_us - boot_us) / 1e6 + 0.001, self._release_late)
+
+    def _is_from_camera(self, which: int, sender: tuple[str, int]) -> bool:
+        if sender[0] in self._hosts and self._ports[which] is None:
+            self._ports[which] = sender[1]
+        if sender[0] in self._hosts and sender[1] == self._ports[which]:
+            return True
+        self._notices.post(NoticeKind.FOREIGN_SOURCE, "a packet from another address or port")
+        return False
 
     def _release_late(self) -> None:
         self._late = None

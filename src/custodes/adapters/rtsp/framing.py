@@ -72,31 +72,41 @@ class Framing:
         What is left is the beginning of something whole, and shorter than BUFFER_BYTES.
         Errors: InvalidError when a message breaks its limits.
         """
-        at, sink = 0, self._sink
+        at, sink, channels = 0, self._sink, self._channels
         while at < end:
             if buffer[at] != _DOLLAR:
                 after = self._message(buffer, at, end)
             else:
                 if end - at < FRAME_BYTES:
                     break
+                channel = buffer[at + 1]
                 after = at + FRAME_BYTES + (buffer[at + 2] << 8 | buffer[at + 3])
-                if not self._is_plausible(buffer, at, min(after, end), end):
-                    after = self._resynchronise(buffer, at, end)
-                elif after > end:
-                    break
-                elif buffer[at + 1] in self._channels:
-                    sink.on_packet(buffer[at + 1], buffer[at + FRAME_BYTES : after])
+                if after > end:
+                    after = self._incomplete(buffer, at, end)
+                elif channel not in channels:
+                    after = (
+                        after
+                        if self._is_followed(buffer, after, end)
+                        else self._resynchronise(buffer, at, end)
+                    )
+                elif after - at > FRAME_BYTES and buffer[at + FRAME_BYTES] >> 6 == 2:
+                    sink.on_packet(channel, buffer[at + FRAME_BYTES : after])
                     after = sink.on_run(buffer, after, end)
+                else:
+                    after = self._resynchronise(buffer, at, end)
             if after == at:
                 break
             at = after
         return at
 
-    def _is_plausible(self, buffer: memoryview, at: int, known: int, end: int) -> bool:
-        """Whether a dollar sign begins a packet: of version 2, or of a foreign channel with more behind."""
-        if known - at > FRAME_BYTES and buffer[at + 1] in self._channels:
-            return buffer[at + FRAME_BYTES] >> 6 == 2
-        after = at + FRAME_BYTES + (buffer[at + 2] << 8 | buffer[at + 3])
+    def _incomplete(self, buffer: memoryview, at: int, end: int) -> int:
+        """Where to go on when a packet has not come whole: here, unless it is none."""
+        if end - at > FRAME_BYTES and buffer[at + 1] in self._channels and buffer[at + FRAME_BYTES] >> 6 != 2:
+            return self._resynchronise(buffer, at, end)
+        return at
+
+    def _is_followed(self, buffer: memoryview, after: int, end: int) -> bool:
+        """Whether a packet of a channel that nobody set up ends where something else begins."""
         return after >= end or buffer[after] in _BEGINNINGS
 
     def _message(self, buffer: memoryview, at: int, end: int) -> int:

@@ -54,13 +54,13 @@ class H264Depacketizer:
         if header & _START:
             assembler.open(bytes(((indicator & 0xE0) | (header & 0x1F),)))
             self.middle = middle
-        elif assembler.open_at < 0 or middle != self.middle:
+        elif not assembler.is_open or middle != self.middle:
             # The start was lost, or belongs to another unit.
             self.middle = -1
-            if assembler.loss == 0 or assembler.open_at >= 0:
+            if assembler.loss == 0 or assembler.is_open:
                 assembler.abandon("a fragment without its start")
             return
-        assembler.data += payload[2:]
+        assembler.append(payload[2:])
         if header & _END:
             self.middle = -1
             assembler.close()

@@ -54,13 +54,13 @@ class H265Depacketizer:
         if header & _START:
             assembler.open(bytes(((first & 0x81) | (header & 0x3F) << 1, second)))
             self.middle = middle
-        elif assembler.open_at < 0 or middle != self.middle:
+        elif not assembler.is_open or middle != self.middle:
             # The start was lost, or belongs to another unit.
             self.middle = -1
-            if assembler.loss == 0 or assembler.open_at >= 0:
+            if assembler.loss == 0 or assembler.is_open:
                 assembler.abandon("a fragment without its start")
             return
-        assembler.data += payload[3:]
+        assembler.append(payload[3:])
         if header & _END:
             self.middle = -1
             assembler.close()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from custodes.adapters.rtsp.assembly import UnitAssembler
+from custodes.adapters.rtsp.fragments import read_run
 from custodes.adapters.rtsp.notices import NoticeBoard, NoticeKind
 from custodes.adapters.rtsp.reorder import ReorderWindow
 
@@ -22,10 +23,6 @@ MAX_LATE = 100
 MIN_PACKET_BYTES = 12
 
 _FIXED = struct.Struct("!BBHII")
-# Interleaving header, RTP header and the first two or three payload bytes of a packet, as few numbers.
-_RUN_H264 = struct.Struct("!HHHHQH")
-_RUN_H265 = struct.Struct("!HHHHQHB")
-_FRAME_BYTES = 4
 
 
 class Depacketizer(Protocol):
@@ -65,7 +62,6 @@ class RtpReceiver:
         "_cycles",
         "_depacketizer",
         "_expected",
-        "_middle_bytes",
         "_notices",
         "_payload_type",
         "_rival",
@@ -79,15 +75,12 @@ class RtpReceiver:
         depacketizer: Depacketizer,
         assembler: UnitAssembler,
         notices: NoticeBoard,
-        *,
-        middle_bytes: int,
         window: ReorderWindow | None,
     ) -> None:
         self._payload_type = payload_type
         self._depacketizer = depacketizer
         self._assembler = assembler
         self._notices = notices
-        self._middle_bytes = middle_bytes
         self._window = window
         self._rival: _Rival | None = None
         self._expected = 0
@@ -129,68 +122,31 @@ class RtpReceiver:
         Returns where the first packet of any other kind begins. This is most of what a camera sends, hence
         one comparison a header field and no call a packet; whatever is unusual is left to `receive`.
         """
-        depacketizer, assembler = self._depacketizer, self._assembler
-        middle = depacketizer.middle
-        if middle < 0 or assembler.open_at < 0 or self._rival is not None:
+        assembler, middle = self._assembler, self._depacketizer.middle
+        if middle < 0 or not assembler.is_open or self._rival is not None:
             return at
-        head = 0x2400 | channel
-        first = 0x8000 | self._payload_type
-        identity = assembler.timestamp << 32 | self.reception.ssrc
-        expected, start, data = self._expected, at, assembler.data
-        received = 0
-        if self._middle_bytes == 2:
-            unpack, header_bytes = _RUN_H264.unpack_from, _RUN_H264.size
+        assembler.begin_packet(assembler.timestamp, boot_us)
+        at, count, closed = read_run(
+            assembler,
+            buffer,
+            at,
+            end,
+            (0x2400 | channel) << 16,
+            (0x8000 | self._payload_type) << 16 | self._expected,
+            assembler.timestamp << 32 | self.reception.ssrc,
+            middle,
+        )
+        if closed:
+            self._depacketizer.middle = -1
         else:
-            unpack, header_bytes = _RUN_H265.unpack_from, _RUN_H265.size
-        end_of_headers = end - header_bytes
-        if self._middle_bytes == 2:
-            while at <= end_of_headers:
-                magic, length, kind, sequence, source, begin = unpack(buffer, at)
-                stop = at + _FRAME_BYTES + length
-                if (
-                    begin != middle
-                    or sequence != expected
-                    or source != identity
-                    or kind != first
-                    or magic != head
-                    or stop > end
-                    or length < header_bytes - _FRAME_BYTES
-                ):
-                    break
-                data += buffer[at + header_bytes : stop]
-                expected = (expected + 1) & 0xFFFF
-                received += 1
-                at = stop
-                if not expected:
-                    self._cycles += 0x10000
-        else:
-            high, low = middle >> 8, middle & 0xFF
-            while at <= end_of_headers:
-                magic, length, kind, sequence, source, begin, begin_low = unpack(buffer, at)
-                stop = at + _FRAME_BYTES + length
-                if (
-                    begin_low != low
-                    or begin != high
-                    or sequence != expected
-                    or source != identity
-                    or kind != first
-                    or magic != head
-                    or stop > end
-                    or length < header_bytes - _FRAME_BYTES
-                ):
-                    break
-                data += buffer[at + header_bytes : stop]
-                expected = (expected + 1) & 0xFFFF
-                received += 1
-                at = stop
-                if not expected:
-                    self._cycles += 0x10000
-        if at != start:
-            self._expected = expected
-            self.reception.received += received
-            assembler.begin_packet(assembler.timestamp, boot_us)
             assembler.check_size()
+        self.reception.received += count
+        self._advance(count)
         return at
+
+    def keep(self) -> None:
+        """The buffer that packets were read from is about to be used again."""
+        self._assembler.keep()
 
     def release_late(self, boot_us: int) -> None:
         """Give up waiting for packets that have been missing too long."""
@@ -205,9 +161,7 @@ class RtpReceiver:
 
     def _deliver(self, packet: memoryview, flags: int, second: int, timestamp: int, boot_us: int) -> None:
         self.reception.received += 1
-        self._expected = (self._expected + 1) & 0xFFFF
-        if not self._expected:
-            self._cycles += 0x10000
+        self._advance(1)
         start, stop = MIN_PACKET_BYTES, len(packet)
         if flags != 0x80:
             start += (flags & 0x0F) * 4
@@ -243,13 +197,17 @@ class RtpReceiver:
             while self._window.is_full:
                 self._skip_to_held(self._window)
 
+    def _advance(self, count: int) -> None:
+        expected = self._expected + count
+        if expected > 0xFFFF:
+            expected &= 0xFFFF
+            self._cycles += 0x10000
+        self._expected = expected
+
     def _lose(self, count: int) -> None:
         self._notices.post(NoticeKind.LOSS, "by their sequence numbers", count)
         self.reception.lost += count
-        before = self._expected
-        self._expected = (before + count) & 0xFFFF
-        if self._expected < before:
-            self._cycles += 0x10000
+        self._advance(count)
         self._assembler.missing(count)
 
     def _release(self) -> None:

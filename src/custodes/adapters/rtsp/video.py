@@ -11,6 +11,7 @@ from custodes.adapters.rtsp.h265 import H265Depacketizer
 from custodes.adapters.rtsp.model import Sink
 from custodes.adapters.rtsp.notices import NoticeBoard, NoticeKind
 from custodes.adapters.rtsp.parameters import ParameterTracker
+from custodes.adapters.rtsp.pictures import PictureMaker
 from custodes.adapters.rtsp.reorder import ReorderWindow
 from custodes.adapters.rtsp.rtcp import Goodbye, ReceiverState, build_receiver_report, parse_compound
 from custodes.adapters.rtsp.rtp import Depacketizer, RtpReceiver
@@ -38,19 +39,14 @@ class VideoReceiver:
         self._last_report = (0, 0)
         self._reported = (0, 0)
         tracker = ParameterTracker(track.codec)
-        assembler = UnitAssembler(
+        maker = PictureMaker(
             track.codec, tracker, self._claim, notices, sink.on_access_unit, sink.on_parameter_sets
         )
+        assembler = UnitAssembler(maker, notices)
         h264 = track.codec is Codec.H264
         depacketizer: Depacketizer = H264Depacketizer(assembler) if h264 else H265Depacketizer(assembler)
-        self.rtp = RtpReceiver(
-            track.payload_type,
-            depacketizer,
-            assembler,
-            notices,
-            middle_bytes=2 if h264 else 3,
-            window=ReorderWindow() if reorders else None,
-        )
+        window = ReorderWindow() if reorders else None
+        self.rtp = RtpReceiver(track.payload_type, depacketizer, assembler, notices, window)
         refused = tracker.observe_described(track.parameter_sets) + track.has_garbage
         if refused:
             notices.post(NoticeKind.PARAMETER_SETS_IGNORED, "in the description", refused)
