@@ -166,11 +166,16 @@ def _(n: Any) -> None:
 
 @breaks("size")
 def _(n: Any) -> None:
-    row = {"reason": "loss", "stream": b64(bytes(16))}
+    rows = [{"reason": "loss", "stream": b64(at.to_bytes(16, "big"))} for at in range(2_000)]
     n.account()
     signed = len(n.leaves.pop()) - len(f'"admitted_us":{n.now_us},')
     n.heads[n.recorder] = (0, n.appointment)
-    n.account(gaps=[row] * ((65_001 - signed) // len(rebuilt(b"{}", **row) + b",") + 1))
+    n.account(gaps=rows[: (65_001 - signed) // len(rebuilt(b"{}", **rows[0]) + b",") + 1])
+
+
+@breaks("members")
+def _(n: Any) -> None:
+    n.account(gaps=[{"reason": "loss", "stream": b64(bytes(16))}] * 2)
 
 
 @breaks("genesis-first")

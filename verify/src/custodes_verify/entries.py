@@ -22,6 +22,7 @@ from custodes_verify.schema import (
     X_WING,
     Body,
     Reader,
+    ascending,
     binary,
     boolean,
     date,
@@ -77,10 +78,10 @@ HEADER = members(
 )
 _CUT = members(chunks=COUNT, epoch=ID, hash=HASH, sequence=COUNT_OR_NONE, stream=ID)
 _STATEMENT = {
-    "closed": listed(members(count=COUNT_OR_NONE, epoch=ID, last=HASH), _MANY),
-    "cuts": listed(_CUT, _MANY),
+    "closed": ascending(members(count=COUNT_OR_NONE, epoch=ID, last=HASH), _MANY, "epoch"),
+    "cuts": ascending(_CUT, _MANY, "stream", "epoch", "sequence"),
     "envelopes": COUNT_OR_NONE,
-    "gaps": listed(members(reason=one_of(*GAP_REASONS), stream=ID), _MANY),
+    "gaps": ascending(members(reason=one_of(*GAP_REASONS), stream=ID), _MANY, "stream", "reason"),
     "manifest": HASH,
     "minute_us": INSTANT,
     "number": COUNT,

@@ -11,10 +11,12 @@ from typing import NoReturn
 
 from custodes_verify.errors import UnreadableError
 from custodes_verify.ledger import check_ledger, read_checkpoints
+from custodes_verify.manifests import Statements
 from custodes_verify.options import Options
 from custodes_verify.overdue import find_overdue, state_claims
 from custodes_verify.report import Report
-from custodes_verify.source import find_place
+from custodes_verify.source import Place, find_place
+from custodes_verify.store import check_store
 from custodes_verify.witnesses import read_policy
 
 _EPILOG = (
@@ -94,12 +96,31 @@ def verify(options: Options) -> Report:
     report = Report(pinned=options.network is not None)
     if options.where is not None:
         place = find_place(options.where)
-        ledger = check_ledger(place, options, report)
+        deep = _goes_deep(options, place, report)
+        statements = Statements()
+        ledger = check_ledger(place, options, report, [statements.observe] if deep else [])
         if ledger is not None:
             read_checkpoints(place, ledger, report)
             find_overdue(ledger, report)
             state_claims(ledger, report)
+            if deep:
+                check_store(place.source, ledger, statements, report)
     return report
+
+
+def _goes_deep(options: Options, place: Place, report: Report) -> bool:
+    possible = place.has_store and bool(place.source.listing("streams") or place.source.listing("accounts"))
+    if options.deep and not possible:
+        raise UnreadableError("--deep needs a local folder with the sealed objects beside the log")
+    deep = possible and options.deep is not False and options.at_size is None
+    if not deep:
+        report.skip("sealed objects (share sets, manifests, reels)")
+    return deep
+
+
+def _print(text: str) -> None:
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def main(argv: Sequence[str] | None = None, now_us: int | None = None) -> int:
@@ -111,5 +132,5 @@ def main(argv: Sequence[str] | None = None, now_us: int | None = None) -> int:
     except UnreadableError as error:
         sys.stderr.write(f"custodes-verify: {error}\n")
         return 2
-    sys.stdout.write(report.as_json() + "\n" if as_json else report.as_text())
+    _print(report.as_json() + "\n" if as_json else report.as_text())
     return report.exit_code()

@@ -113,11 +113,16 @@ class Report:
         found = [f"{finding.rule} at {finding.where}: {finding.what}" for finding in self.findings]
         found += [f"{rule}: {count} more" for rule, count in self.unlisted().items()]
         lines += _section("FINDINGS", found or ["none"])
-        return "\n".join(lines) + "\n"
+        return "\n".join(map(_plain, lines)) + "\n"
 
 
 def _section(title: str, rows: list[str]) -> list[str]:
     return ["", title, *(f"  - {row}" for row in rows)] if rows else []
+
+
+def _plain(line: str) -> str:
+    """The line without characters that could make a terminal show another one."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 def instant(at_us: int) -> str:

@@ -105,6 +105,19 @@ def listed(reader: Reader, longest: int, shortest: int = 0) -> Reader:
     return read
 
 
+def ascending(reader: Reader, longest: int, *names: str) -> Reader:
+    """A list of objects that ascend by these members, each once."""
+    read_list = listed(reader, longest)
+
+    def read(value: object) -> list[Body]:
+        items: list[Body] = read_list(value)
+        if not is_ascending(tuple(item[name] for name in names) for item in items):
+            raise MalformedError(f"not ascending by {', '.join(names)}")
+        return items
+
+    return read
+
+
 def members(**readers: Reader) -> Reader:
     """An object with exactly these members."""
     names = readers.keys()

@@ -34,7 +34,10 @@ class Source(Protocol):
         """`read` for many names, in order."""
 
     def listing(self, folder: str) -> list[str] | None:
-        """Names in a folder, ascending; None where that cannot be known."""
+        """Names in a folder, ascending; None where that cannot be known.
+
+        Errors: UnreadableError.
+        """
 
 
 class FolderSource:
@@ -76,7 +79,7 @@ class FolderSource:
         except OSError as error:
             raise UnreadableError(f"{folder}: {error.strerror}") from error
         if len(names) > _LISTING_LIMIT:
-            raise MalformedError(f"{folder} holds more than {_LISTING_LIMIT} names")
+            raise UnreadableError(f"{folder} holds more than {_LISTING_LIMIT} names")
         return sorted(names)
 
 
