@@ -278,8 +278,15 @@ def test_epoch_header(town: Town) -> None:
 
 def test_epoch_times(town: Town) -> None:
     far_us = START_US + 22 * DAY_US
-    gone_us = far_us - START_US + town.header()["deadline_us"]
-    expect(town, "epoch-keys", town.make("epoch", header={"utc0_us": far_us, "deadline_us": gone_us}))
+    gone_us: Any = far_us - START_US + town.header()["deadline_us"]
+    old_keys = {"utc0_us": far_us, "deadline_us": gone_us}
+    town.admit_signed(town.make("epoch", header=old_keys))
+    wide = Town(quorum=3, custodians=5)
+    wide.found()
+    wide.open_epoch()
+    expect(wide, "epoch-keys", wide.make("epoch", header=old_keys))
+    old_keys["custodians"] = wide.header()["custodians"][:4]
+    wide.admit_signed(wide.make("epoch", header=old_keys))
     signed = town.make("epoch")
     town.advance(10 * MINUTE_US)
     assert not town.state.admit(signed, town.now_us, town.state.size).late

@@ -205,7 +205,7 @@ class Town:
         body = {
             "custodians": [self._custodian(custodian) for custodian in self.custodians],
             "discloser": self._actor(self.discloser),
-            "format": entry_type("roster"),
+            "format": "custodes/roster/v1",
             "installed_clients": roster.installed_clients,
             "keeper": self._actor(self.keeper),
             "number": roster.number + 1,

@@ -20,6 +20,7 @@ from custodes.ledger.entries.kinds import (
 
 GENESIS_TYPE = "custodes/genesis/v1"
 ROSTER_TYPE = "custodes/entry/roster/v1"
+ROSTER_FORMAT = "custodes/roster/v1"
 ROLES = ("administrator", "supervisor", "investigator", "data-protection", "operator")
 WEEKLY_KEYS = 5
 MAX_CUSTODIANS = 16
@@ -74,7 +75,7 @@ GENESIS = object_of(
 ROSTER = object_of(
     {
         **_MEMBERS,
-        "format": one_of(ROSTER_TYPE),
+        "format": one_of(ROSTER_FORMAT),
         "network": HASH,
         "number": COUNTER,
         "previous": HASH,

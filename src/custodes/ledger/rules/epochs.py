@@ -151,7 +151,9 @@ def _check_keys(facts: Facts, roster: Roster, header: dict[str, Any]) -> None:
         cert = facts.cert_of_key.get(one["key"])
         if cert is None or cert.identity != roster.identities[one["index"]]:
             refuse("epoch-keys", f"the key is not certified for custodian {one['index']}")
-        if cert.destroyed or not cert.seals_at(header["utc0_us"]):
+        # A key past its overrun will do where the header would else have too few: recording goes on.
+        past = cert.seals_from_us <= header["utc0_us"] and len(header["custodians"]) == roster.quorum + 1
+        if cert.destroyed or not (cert.seals_at(header["utc0_us"]) or past):
             refuse("epoch-keys", f"the key of custodian {one['index']} does not seal at that time")
 
 
@@ -168,7 +170,7 @@ def _add(facts: Facts, candidate: Candidate, header: dict[str, Any]) -> None:
     # Ids of camera, stream, recorder and pool are the objects held already: an epoch costs no copies of them.
     camera = facts.cameras[header["camera"]]
     pool = facts.pools[header["shred"]["pool"]]
-    stream = next(stream for stream in camera.streams if stream == header["stream"])
+    stream = camera.stream_id(header["stream"])
     epoch = Epoch(
         id=header["epoch"],
         header_hash=typed_hash(HEADER_TYPE, spell_checked(candidate.json["header"])),

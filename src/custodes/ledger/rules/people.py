@@ -7,41 +7,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from custodes.base.clock import DAY_US, MINUTE_US, SECOND_US
 from custodes.base.keys import key_id
+from custodes.estate.model import NORMAL_PERIODS as NORMAL_PERIODS
+from custodes.estate.model import Network
+from custodes.estate.model import Periods as Periods
 from custodes.ledger.checkpoint import WitnessPolicy, keeper_name
 from custodes.ledger.rules.candidate import Candidate
 from custodes.ledger.rules.refusal import refuse, unsigned
 
 if TYPE_CHECKING:
     from custodes.ledger.rules.facts import Facts
-
-
-@dataclass(frozen=True, slots=True)
-class Periods:
-    """The network's lengths of time."""
-
-    slot_us: int
-    slots_per_epoch: int
-    reel_us: int
-    staff_wait_us: int
-    custodian_key_us: int
-    freshness_us: int
-
-    @property
-    def rehearsal(self) -> bool:
-        """Whether any is shorter than the normal one."""
-        return self != NORMAL_PERIODS
-
-
-NORMAL_PERIODS = Periods(
-    slot_us=MINUTE_US,
-    slots_per_epoch=60,
-    reel_us=5 * MINUTE_US,
-    staff_wait_us=DAY_US,
-    custodian_key_us=7 * DAY_US,
-    freshness_us=600 * SECOND_US,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +29,11 @@ class Genesis:
     origin: str
     log_key: bytes
     periods: Periods
+
+    @property
+    def described(self) -> Network:
+        """The network as the estate knows it."""
+        return Network(self.network, self.name, self.origin, self.created_us, self.periods)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 from custodes.base.errors import CustodesError, InvalidError, RefusedError, UnverifiedError
@@ -12,6 +14,15 @@ _PREFIX = "rule "
 def refuse(rule: str, why: str) -> NoReturn:
     """Understood and not allowed. Errors: RefusedError."""
     raise RefusedError(f"{_PREFIX}{rule}: {why}")
+
+
+@contextmanager
+def refusing(rule: str) -> Iterator[None]:
+    """Turn a limit that is broken inside into the refusal of this rule. Errors: RefusedError."""
+    try:
+        yield
+    except InvalidError as error:
+        refuse(rule, str(error))
 
 
 def malformed(rule: str, why: str) -> NoReturn:

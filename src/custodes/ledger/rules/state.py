@@ -65,7 +65,7 @@ class LedgerState:
 
     def admit_statement(self, statement: Statement, admitted_us: int, index: int) -> Admitted:
         """`admit`, for who has the statement's bytes already."""
-        return self._admit(statement, admitted_us, index, None, True)
+        return self._admit(statement, admitted_us, index, True)
 
     def replay(self, data: bytes, index: int, *, signatures: bool = True) -> Admitted:
         """Admit an entry as it stands in the ledger; the lateness that it states must be the rules'.
@@ -78,10 +78,16 @@ class LedgerState:
             entry = parse_entry(data)
         except InvalidError as error:
             malformed("members", str(error))
-        return self._admit(entry.statement, entry.admitted_us, index, entry.late, signatures)
+        return self._admit(entry.statement, entry.admitted_us, index, signatures, entry.late, data)
 
     def _admit(
-        self, statement: Statement, admitted_us: int, index: int, late: bool | None, signatures: bool
+        self,
+        statement: Statement,
+        admitted_us: int,
+        index: int,
+        signatures: bool,
+        late: bool | None = None,
+        data: bytes = b"",
     ) -> Admitted:
         facts = self.facts
         if index != facts.tree.size:
@@ -94,7 +100,7 @@ class LedgerState:
         if late is not None and late != found:
             # The facts have moved on; a replay ends with the first broken rule.
             refuse("late", "the entry says late, or not, against the rules")
-        entry = Entry(statement, admitted_us, found).encode()
+        entry = data or Entry(statement, admitted_us, found).encode()
         facts.tree.append(entry)
         facts.statements.add(statement.hash)
         facts.admitted_us = admitted_us

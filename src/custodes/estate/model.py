@@ -1,0 +1,132 @@
+"""The network, its cameras and streams, and who records them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+from custodes.base.clock import DAY_US, MINUTE_US, SECOND_US
+from custodes.base.errors import InvalidError
+from custodes.base.ids import HASH_BYTES, ID_BYTES
+
+StreamKind = Literal["main", "sub"]
+Transport = Literal["tcp", "udp"]
+MAX_PRIORITY = 9
+MAX_STREAMS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """The network's lengths of time, fixed by genesis."""
+
+    slot_us: int
+    slots_per_epoch: int
+    reel_us: int
+    staff_wait_us: int
+    custodian_key_us: int
+    freshness_us: int
+
+    @property
+    def epoch_us(self) -> int:
+        """The longest an epoch lasts."""
+        return self.slot_us * self.slots_per_epoch
+
+    @property
+    def rehearsal(self) -> bool:
+        """Whether any is shorter than the normal one; who shows the network says so first."""
+        return any(getattr(self, name) < getattr(NORMAL_PERIODS, name) for name in self.__slots__)
+
+
+NORMAL_PERIODS = Periods(
+    slot_us=MINUTE_US,
+    slots_per_epoch=60,
+    reel_us=5 * MINUTE_US,
+    staff_wait_us=DAY_US,
+    custodian_key_us=7 * DAY_US,
+    freshness_us=600 * SECOND_US,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """One installation under one responsible body; its id is the hash of its genesis."""
+
+    id: bytes
+    name: str
+    origin: str
+    created_us: int
+    periods: Periods
+
+    def __post_init__(self) -> None:
+        if len(self.id) != HASH_BYTES:
+            raise InvalidError(f"a network's id has {HASH_BYTES} bytes, not {len(self.id)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One picture of a camera: its main stream or a smaller one."""
+
+    id: bytes
+    kind: StreamKind
+
+    def __post_init__(self) -> None:
+        _check_id("stream", self.id)
+        if self.kind not in ("main", "sub"):
+            raise InvalidError(f"stream: kind must be main or sub, not {self.kind!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """A camera and what makes it lawful; estate/rules.py says when it may record."""
+
+    id: bytes
+    revision: int
+    name: str
+    site: str
+    purpose: str
+    legal_basis: str
+    responsible_body: str
+    review_date: date
+    retention_us: int
+    streams: tuple[Stream, ...]
+    justification: str = ""
+
+    def __post_init__(self) -> None:
+        _check_id("camera", self.id)
+        if self.revision < 1:
+            raise InvalidError("revision: counts from 1")
+        if not 0 < len(self.streams) <= MAX_STREAMS:
+            raise InvalidError(f"streams: a camera has 1 to {MAX_STREAMS}, not {len(self.streams)}")
+        if len({stream.id for stream in self.streams}) != len(self.streams):
+            raise InvalidError("streams: one is named twice")
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """How a recorder reaches a stream; the password is sealed to the recorder's and the operator's keys."""
+
+    camera: bytes
+    stream: bytes
+    recorder: bytes
+    url: str
+    transport: Transport = "tcp"
+    username: str = ""
+    # Sealed password by key id of who can open it; empty where the camera asks for none.
+    password: Mapping[bytes, bytes] = field(default_factory=dict, repr=False)
+    # 0 (low) to 9: what a recorder keeps longest under overload.
+    priority: int = 5
+
+    def __post_init__(self) -> None:
+        for what in ("camera", "stream", "recorder"):
+            _check_id(what, getattr(self, what))
+        if self.transport not in ("tcp", "udp"):
+            raise InvalidError(f"transport: must be tcp or udp, not {self.transport!r}")
+        if not 0 <= self.priority <= MAX_PRIORITY:
+            raise InvalidError(f"priority: must be from 0 to {MAX_PRIORITY}, not {self.priority}")
+
+
+def _check_id(what: str, value: bytes) -> None:
+    if len(value) != ID_BYTES:
+        raise InvalidError(f"{what}: an id has {ID_BYTES} bytes, not {len(value)}")
