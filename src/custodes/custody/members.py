@@ -41,12 +41,7 @@ class Members:
 
     def text(self, name: str, longest: int = MAX_TEXT_CHARACTERS, shortest: int = 1) -> str:
         """Text without control characters."""
-        value = self._value[name]
-        if not isinstance(value, str) or not shortest <= len(value) <= longest:
-            raise self._error(name, f"must be text of {shortest} to {longest} characters")
-        if any(unicodedata.category(character) == "Cc" for character in value):
-            raise self._error(name, "holds a control character")
-        return value
+        return check_text(self._value[name], f"{self._what}: {name}", longest, shortest)
 
     def choice(self, name: str, choices: Iterable[str]) -> str:
         """One of a closed list of texts."""
@@ -100,6 +95,15 @@ class Members:
 
     def _error(self, name: str, message: str) -> InvalidError:
         return InvalidError(f"{self._what}: {name} {message}")
+
+
+def check_text(value: Any, what: str, longest: int = MAX_TEXT_CHARACTERS, shortest: int = 1) -> str:
+    """Text of so many characters, none of them a control character. Errors: InvalidError."""
+    if not isinstance(value, str) or not shortest <= len(value) <= longest:
+        raise InvalidError(f"{what} must be text of {shortest} to {longest} characters")
+    if any(unicodedata.category(character) == "Cc" for character in value):
+        raise InvalidError(f"{what} holds a control character")
+    return value
 
 
 def check_ascending(values: Iterable[Any], what: str) -> None:
