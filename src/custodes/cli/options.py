@@ -6,10 +6,12 @@ import argparse
 import getpass
 import os
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from custodes.base.errors import InvalidError, NotFoundError
+from custodes.ledger.rules.people import NORMAL_PERIODS, Periods
 
 MAX_PASSPHRASE_BYTES = 4096
 
@@ -76,3 +78,36 @@ def _check(data: bytes) -> bytes:
     if not 8 <= len(passphrase) <= MAX_PASSPHRASE_BYTES:
         raise InvalidError(f"a passphrase has 8 to {MAX_PASSPHRASE_BYTES} bytes")
     return passphrase
+
+
+_UNITS_US = {"s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
+_PERIOD_NAMES = {
+    "slot": "slot_us",
+    "reel": "reel_us",
+    "staff-wait": "staff_wait_us",
+    "custodian-key": "custodian_key_us",
+    "freshness": "freshness_us",
+}
+
+
+def duration_us(text: str) -> int:
+    """Microseconds of `10s`, `5m`, `24h`, `7d`. Errors: InvalidError."""
+    number, unit = text[:-1], text[-1:]
+    if unit not in _UNITS_US or not number.isdigit():
+        raise InvalidError(f"not a length of time: {text!r}; write it as 10s, 5m, 24h or 7d")
+    return int(number) * _UNITS_US[unit]
+
+
+def periods_of(text: str | None) -> Periods:
+    """The normal periods, or those of a rehearsal. Errors: InvalidError for an unknown name."""
+    changes: dict[str, int] = {}
+    for part in text.split(",") if text else []:
+        name, _, value = part.partition("=")
+        if name == "slots":
+            changes["slots_per_epoch"] = int(value) if value.isdigit() else 0
+        elif name in _PERIOD_NAMES:
+            changes[_PERIOD_NAMES[name]] = duration_us(value)
+        else:
+            known = ", ".join(("slots", *_PERIOD_NAMES))
+            raise InvalidError(f"{name!r} is no period; there are {known}")
+    return replace(NORMAL_PERIODS, **changes)

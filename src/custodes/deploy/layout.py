@@ -38,6 +38,15 @@ class NetworkFolder:
         """genesis.json."""
         return self.root / "genesis.json"
 
+    def founding_file(self, name: str) -> Path:
+        """A signed statement that waits for the ledger to begin."""
+        return self.root / "founding" / f"{name}.json"
+
+    @property
+    def bus(self) -> Path:
+        """The private bus: its server's files and each process's key."""
+        return self.root / "bus"
+
     @property
     def operator(self) -> Path:
         """O's keys."""

@@ -1,0 +1,115 @@
+"""The desk `fetch`: takes the shred key's wrap off for one custodian, for what an admitted purpose covers.
+
+The keeper alone reads the key store. It sees each custodian's message only as sealed to that custodian.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from custodes.adapters.keystore.store import KeyStore
+from custodes.base.canon import b64u, parse_canon, typed_hash
+from custodes.base.clock import SECOND_US, Clock
+from custodes.base.errors import NotFoundError, RefusedError
+from custodes.base.keys import Signed, SigningKey, sign_body
+from custodes.base.ports import ObjectStore
+from custodes.base.sealing import SealingKey
+from custodes.cases.bundle import file_path, open_file
+from custodes.cases.fetch import Fetch, parse_fetch, seal_answer
+from custodes.custody.paths import share_set_path
+from custodes.custody.share_set import parse_share_set, unwrap
+from custodes.ledger.rules.epochs import Epoch
+from custodes.ledger.rules.state import LedgerState
+from custodes.services.case_index import CaseIndex
+from custodes.services.keeper.ledger_thread import LedgerThread
+
+UNWRAP_TYPE = "custodes/entry/unwrap/v1"
+CLOCK_TOLERANCE_US = 300 * SECOND_US
+
+
+def shred_id(pool: bytes, index: int) -> bytes:
+    """Under which id the key store holds a pool's key. Shape: 16 bytes."""
+    return typed_hash("custodes/shred-key/v1", pool, index.to_bytes(2, "big"))[:16]
+
+
+class Fetching:
+    """Answers Fetches, each with an Unwrap entry before it."""
+
+    def __init__(
+        self,
+        ledger: LedgerThread,
+        store: ObjectStore,
+        keystore: KeyStore,
+        cases: CaseIndex,
+        signing: SigningKey,
+        sealing: SealingKey,
+        clock: Clock,
+    ) -> None:
+        self._ledger = ledger
+        self._store = store
+        self._keystore = keystore
+        self._cases = cases
+        self._signing = signing
+        self._sealing = sealing
+        self._clock = clock
+
+    async def desk(self, question: bytes) -> bytes:
+        """A signed Fetch; the answer sealed to its transport key."""
+        signed = Signed.from_json(parse_canon(question))
+        fetch = parse_fetch(signed)
+        if abs(self._clock.utc_us() - fetch.made_us) > CLOCK_TOLERANCE_US:
+            raise RefusedError("the fetch was made over 5 minutes ago or ahead, by the keeper's clock")
+        identity = await self._ledger.ask(lambda state: _identity(state, fetch))
+        signed.check_signed_by([identity])
+        await asyncio.to_thread(self._check_covers, fetch)
+        epochs = await self._ledger.ask(lambda state: _epochs(state, fetch))
+        await self._ledger.submit(self._unwrap_entry(signed, fetch))
+        return await asyncio.to_thread(self._answer, signed, epochs)
+
+    def _check_covers(self, fetch: Fetch) -> None:
+        if fetch.purpose_kind != "request":
+            raise RefusedError("shares are taken out for a hold in a later version")
+        case = self._cases.case_of(fetch.purpose)
+        sealed = self._store.get(file_path(case, fetch.purpose, self._sealing.id))
+        file, _ = open_file(sealed, self._sealing, fetch.purpose)
+        if not set(fetch.epochs) <= set(file.whole.epoch_ids):
+            raise RefusedError("the fetch names an epoch that the request does not")
+
+    def _unwrap_entry(self, signed: Signed, fetch: Fetch) -> Signed:
+        body = {
+            "count": len(fetch.epochs),
+            "custodian": fetch.custodian,
+            "fetch": b64u(signed.statement_hash()),
+            "network": b64u(fetch.network),
+            "purpose": {"hash": b64u(fetch.purpose), "kind": fetch.purpose_kind},
+        }
+        return sign_body(UNWRAP_TYPE, body, self._signing)
+
+    def _answer(self, signed: Signed, epochs: list[Epoch]) -> bytes:
+        fetch = parse_fetch(signed)
+        messages = {}
+        for epoch in epochs:
+            try:
+                seed = self._keystore.get(shred_id(epoch.pool, epoch.key_index))
+            except NotFoundError:
+                continue  # shredded: the answer has an empty message for it
+            share_set = parse_share_set(
+                self._store.get(share_set_path(epoch.stream, epoch.utc0_us, epoch.id))
+            )
+            unwrapped = unwrap(share_set, SealingKey(seed))
+            if fetch.custodian in unwrapped:
+                messages[epoch.id] = unwrapped[fetch.custodian]
+        return seal_answer(signed, messages)
+
+
+def _identity(state: LedgerState, fetch: Fetch) -> bytes:
+    if fetch.network != state.genesis.network:
+        raise RefusedError("the fetch is of another network")
+    identity = state.roster.identities.get(fetch.custodian)
+    if identity is None:
+        raise RefusedError(f"the roster has no custodian {fetch.custodian}")
+    return identity
+
+
+def _epochs(state: LedgerState, fetch: Fetch) -> list[Epoch]:
+    return [state.facts.epochs.live[epoch] for epoch in fetch.epochs if epoch in state.facts.epochs.live]
