@@ -31,7 +31,7 @@ class Footage:
     epochs: tuple[bytes, bytes]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Case:
     """Footage and the request for it: two slots of each stream, and one of run-in."""
 

@@ -49,8 +49,8 @@ def combine_keys(
     """The keys of all slots of which the checked sets release a quorum of shares, in order of scope.
 
     Where a quorum of right shares gives a wrong key, the recorder split it wrongly.
-    Errors: RefusedError when there is no such slot; BlamedError of the recorder; NotFoundError when a share set
-    is not there.
+    Errors: RefusedError when there is no such slot; BlamedError of the recorder; NotFoundError for a share set
+    that is not given.
     """
     by_slot: dict[tuple[bytes, int], dict[int, bytes]] = {}
     for custodian in sorted(released):
