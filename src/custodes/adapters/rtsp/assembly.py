@@ -22,6 +22,8 @@ from custodes.media.packets import Codec
 MAX_NAL_BYTES = 8 * 1024 * 1024
 MAX_UNIT_BYTES = 16 * 1024 * 1024
 MAX_FRAGMENTS = 20_000
+_FIELDS_A_FRAME = 2
+_FIRST_RANDOM_ACCESS = 16
 
 _START_CODE = b"\0\0\1"
 _NO_LENGTH = bytes(LENGTH_BYTES)
@@ -43,11 +45,11 @@ class UnitAssembler:
     """
 
     __slots__ = (
+        "_after_slice",
         "_codec",
         "_damaged",
         "_distrusted",
         "_finished_timestamp",
-        "_has_picture",
         "_header_bytes",
         "_kept",
         "_maker",
@@ -55,7 +57,9 @@ class UnitAssembler:
         "_marks",
         "_notices",
         "_parts",
+        "_pictures",
         "_plain",
+        "_slice_boot_us",
         "_slice_types",
         "_to_search",
         "_total",
@@ -81,13 +85,13 @@ class UnitAssembler:
         self.loss = 0
         self.fragments: list[bytes | memoryview] = []
         self.is_open = False
-        self.size = self._kept = 0
+        self.size = self._kept = self._slice_boot_us = 0
         self._reset()
 
     def _reset(self) -> None:
         self._parts: list[bytes] = []
-        self._total = self._marks = 0
-        self._has_picture = self._damaged = self._marked = False
+        self._total = self._marks = self._pictures = self._after_slice = 0
+        self._damaged = self._marked = False
         self._plain = True
 
     # Packets
@@ -97,7 +101,7 @@ class UnitAssembler:
         if timestamp != self.timestamp:
             if self.is_open:
                 self.abandon("a fragmented unit was not finished when the time stamp changed")
-            if self._has_picture:
+            if self._pictures:
                 if self._marks == 1 and self._marked and not self._distrusted:
                     self._trusted = True
                 self._finish()
@@ -110,7 +114,7 @@ class UnitAssembler:
 
     def end_packet(self, marker: bool) -> None:
         """The packet that was begun is read; its marker ends a picture where markers are to be trusted."""
-        if marker and self._has_picture:
+        if marker and self._pictures:
             self._marked = True
             self._marks += 1
             if self._trusted and not self.is_open:
@@ -125,15 +129,15 @@ class UnitAssembler:
         if self._parts:
             self._damaged = True
 
-    def restart(self, *, new_time: bool) -> None:
-        """The source changed: what is open is finished as it is; `new_time` begins a new stretch of time."""
+    def restart(self, *, new_source: bool) -> None:
+        """The numbering starts anew: what is open is finished as it is."""
         if self.is_open:
             self.abandon("a fragmented unit was not finished when the source changed")
-        if self._has_picture:
+        if self._pictures:
             self._finish()
         self.timestamp = self._finished_timestamp = -1
-        if new_time:
-            self._maker.restart_time()
+        if new_source:
+            self._maker.forget_claim()
 
     # NAL units
 
@@ -177,7 +181,7 @@ class UnitAssembler:
         self.fragments = []
         first = part[LENGTH_BYTES]
         type_ = first & 0x1F if self._codec is Codec.H264 else (first >> 1) & 0x3F
-        if part.find(_START_CODE, LENGTH_BYTES, self._search_end(type_)) >= 0:
+        if not part[-1] or part.find(_START_CODE, LENGTH_BYTES, self._search_end(type_)) >= 0:
             self._add_several(part[LENGTH_BYTES:])
         else:
             self._account(part, type_)
@@ -210,7 +214,7 @@ class UnitAssembler:
 
     def _search_end(self, type_: int) -> int:
         """Up to where to search a part for start codes."""
-        predicted = type_ == 1 if self._codec is Codec.H264 else type_ < 16
+        predicted = type_ == 1 if self._codec is Codec.H264 else type_ < _FIRST_RANDOM_ACCESS
         if not predicted:
             return MAX_UNIT_BYTES
         if self._to_search > 0:
@@ -219,7 +223,7 @@ class UnitAssembler:
         return _SEARCHED_HEAD_BYTES
 
     def _add_several(self, whole: bytes) -> None:
-        """A NAL unit cannot hold a start code: the camera put several into one."""
+        """A NAL unit holds no start code and ends in no zero: the camera left (parts of) start codes in it."""
         self._to_search = 1 << 62
         try:
             nals = split_annex_b(_START_CODE + whole)
@@ -229,9 +233,10 @@ class UnitAssembler:
         size = self._header_bytes
         if len(nals) > 1 and len(nals[0]) == size and nals[0] == nals[1][:size]:
             nals = nals[1:]
-        self._notices.post(NoticeKind.START_CODES, f"{len(nals)} units were sent as one, with start codes")
+        self._notices.post(NoticeKind.START_CODES, f"start codes in or behind {len(nals)} units")
         for nal in nals:
             if len(nal) < size:
+                self.abandon("a unit shorter than its header")
                 continue
             self.size = 0
             if self.check_size():
@@ -240,32 +245,53 @@ class UnitAssembler:
             self._account(len(nal).to_bytes(LENGTH_BYTES, "big") + nal, type_)
 
     def _account(self, part: bytes, type_: int) -> None:
-        self._parts.append(part)
-        self._total += len(part)
-        if type_ not in self._slice_types:
+        if type_ in self._slice_types:
+            self._account_slice(part, type_)
+        else:
             self._plain = False
-            return
+            self._parts.append(part)
+            self._total += len(part)
+
+    def _account_slice(self, part: bytes, type_: int) -> None:
         # The first bit after the header says that a slice starts its picture, in both codecs.
         at = LENGTH_BYTES + self._header_bytes
         after = part[at] if len(part) > at else 0
-        if self._codec is Codec.H265:
-            self._plain = self._plain and type_ < 16
-        elif type_ != 1 or (after not in _PREDICTED_FIRST and not self._has_picture):
-            self._plain = False
-        if not self._has_picture:
-            self._has_picture = True
-            if after < 0x80:
-                self._damaged = True
-                if self.timestamp == self._finished_timestamp:
-                    self._distrust()
+        if after >= 0x80:
+            if self._pictures and (self._marks or self._pictures == _FIELDS_A_FRAME):
+                self._split()
+            self._pictures += 1
+        elif self._pictures == 0:
+            self._pictures = 1
+            self._damaged = True
+            if self.timestamp == self._finished_timestamp:
+                self._distrust()
         elif self._marks and not self._distrusted:
             self._distrust()
+        if self._codec is Codec.H265:
+            self._plain = self._plain and type_ < _FIRST_RANDOM_ACCESS
+        elif type_ != 1 or (after >= 0x80 and after not in _PREDICTED_FIRST):
+            self._plain = False
+        self._parts.append(part)
+        self._total += len(part)
+        self._after_slice = len(self._parts)
+        self._slice_boot_us = self.boot_us
 
     # Pictures
 
     def _distrust(self) -> None:
         self._trusted, self._distrusted = False, True
         self._notices.post(NoticeKind.MARKER_UNRELIABLE, "a picture went on after a marker")
+
+    def _split(self) -> None:
+        """End the open picture behind its last slice; what came after that belongs to the next one."""
+        following, boot_us = self._parts[self._after_slice :], self.boot_us
+        del self._parts[self._after_slice :]
+        self.boot_us = self._slice_boot_us
+        self._finish()
+        self.boot_us = boot_us
+        self._parts = following
+        self._total = sum(map(len, following))
+        self._plain = not following
 
     def _finish(self) -> None:
         parts, loss, damaged, plain = self._parts, self.loss, self._damaged, self._plain

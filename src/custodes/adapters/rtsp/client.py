@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from custodes.adapters.rtsp.address import Address, parse_address
+from custodes.adapters.rtsp.address import Address, parse_address, resolve_control
 from custodes.adapters.rtsp.connection import Connection
 from custodes.adapters.rtsp.model import CameraSource, SessionLimits, Sink
 from custodes.adapters.rtsp.notices import NoticeBoard
@@ -48,7 +48,7 @@ def _redirected(
     """Where to go on; another host does not get the password."""
     if not redirect.location:
         raise redirect
-    target = parse_address(redirect.location)
+    target = parse_address(resolve_control(address.url, redirect.location))
     username, password = (source.username, source.password) if target.host == address.host else _ANONYMOUS
     return CameraSource(target.url, username, password, source.transport), target
 

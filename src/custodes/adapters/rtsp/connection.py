@@ -14,6 +14,7 @@ from custodes.adapters.rtsp.video import VideoReceiver
 from custodes.base.clock import Clock
 from custodes.base.errors import CustodesError, UnavailableError
 
+_LATE_ANSWERS = 16
 _ANSWERED = frozenset({"OPTIONS", "GET_PARAMETER", "SET_PARAMETER"})
 
 
@@ -115,10 +116,12 @@ class Connection(asyncio.BufferedProtocol):
             if message.method in ("REDIRECT", "TEARDOWN"):
                 self.fail(UnavailableError(f"the camera ended the session ({message.method})"))
             return
+        if message.status < 200:
+            return
         sequence = message.headers.number("cseq")
-        # Some cameras leave CSeq out or repeat an old one; requests are answered in their order.
+        # Some cameras leave CSeq out or count otherwise; requests are answered in their order.
         if sequence not in self._waiting:
-            sequence = next(iter(self._waiting), None)
+            sequence = next((number for number, answer in self._waiting.items() if not answer.done()), None)
         if sequence is not None:
             answer = self._waiting.pop(sequence)
             if not answer.done():
@@ -146,6 +149,7 @@ class Connection(asyncio.BufferedProtocol):
         answer: asyncio.Future[Response] = self._loop.create_future()
         data = build_request(method, url, sequence, headers)
         self._waiting[sequence] = answer
+        self._waiting.pop(sequence - _LATE_ANSWERS, None)
         try:
             self._write(data)
             waited: set[asyncio.Future[Any]] = {answer, self.failed}

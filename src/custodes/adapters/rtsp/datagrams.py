@@ -100,7 +100,8 @@ class Datagrams:
         while len(free) >= _DATAGRAM_BYTES:
             try:
                 size, sender = receive(free)
-            except (BlockingIOError, ConnectionRefusedError):
+            except OSError:
+                # Nothing more to read, or what the network says of a packet of ours.
                 break
             packet, free = free[:size], free[size:]
             if video is None or not self._is_from_camera(which, sender):

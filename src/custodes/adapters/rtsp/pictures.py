@@ -33,9 +33,8 @@ class PictureMaker:
         self._on_parameter_sets = on_parameter_sets
         self._timeline = Timeline()
 
-    def restart_time(self) -> None:
-        """The next picture begins a new stretch of time."""
-        self._timeline.restart()
+    def forget_claim(self) -> None:
+        """The camera's reports so far speak of another source."""
         self._claim.forget()
 
     def make(

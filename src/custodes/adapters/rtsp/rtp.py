@@ -250,7 +250,7 @@ class RtpReceiver:
             self._lose(ahead)
         else:
             self._assembler.missing(1)
-        self._assembler.restart(new_time=ssrc != self.reception.ssrc)
+        self._assembler.restart(new_source=ssrc != self.reception.ssrc)
         self._adopt(ssrc, (sequence + 1 - needed) & 0xFFFF)
         for held, held_boot_us in rival.packets:
             self.receive(memoryview(held), held_boot_us)

@@ -34,6 +34,8 @@ _TICK_S = 0.5
 _MAX_ATTEMPTS = 4
 _GOODBYE_US = SECOND_US
 _REQUESTED_CHANNELS = (0, 1)
+_FROM_NOW = {"Range": "npt=0.000-"}
+_NO_AGGREGATE = frozenset({404, 405, 455, 459})
 _REDIRECTS = frozenset({301, 302, 303, 305, 307, 308})
 _NOT_NOW = frozenset({404, 408, 429, 453, 454, 455, 459, 460, 461, 462, 503})
 
@@ -69,7 +71,8 @@ class Session:
         self._authenticator = Authenticator(source.username, source.password)
         self._methods: frozenset[str] = frozenset()
         self._session: SessionHeader | None = None
-        self._control = address.url
+        self._control = self._track_url = address.url
+        self._channels = _REQUESTED_CHANNELS
         self._datagrams: Datagrams | None = None
 
     async def play(self) -> VideoReceiver:
@@ -82,8 +85,11 @@ class Session:
         self._methods = frozenset(method.strip().upper() for method in listed.split(","))
         track = await self._describe()
         video = await self._set_up(track)
-        played = await self._ask("PLAY", self._control, {"Range": "npt=0.000-"})
-        self._take_session(played)
+        played = await self._ask("PLAY", self._control, _FROM_NOW, tolerated=True)
+        if played.status in _NO_AGGREGATE and self._track_url != self._control:
+            self._control = self._track_url
+            played = await self._ask("PLAY", self._control, _FROM_NOW, tolerated=True)
+        self._take_session(_checked("PLAY", played))
         return video
 
     async def _describe(self) -> VideoTrack:
@@ -167,7 +173,8 @@ class Session:
 
     def _check_silence(self, video: VideoReceiver, started_us: int, now_us: int) -> None:
         quiet_us = now_us - max(video.heard_us, started_us)
-        if video.is_leaving and quiet_us > _GOODBYE_US:
+        is_leaving = video.goodbye_us > 0 and video.heard_us <= video.goodbye_us + _GOODBYE_US
+        if is_leaving and quiet_us > _GOODBYE_US:
             raise UnavailableError("the camera ended its stream (RTCP BYE)")
         if quiet_us > self._limits.silence_s * SECOND_US:
             raise UnavailableError(f"the camera sent no picture for {self._limits.silence_s:g} s")

@@ -13,7 +13,13 @@ from custodes.adapters.rtsp.notices import NoticeBoard, NoticeKind
 from custodes.adapters.rtsp.parameters import ParameterTracker
 from custodes.adapters.rtsp.pictures import PictureMaker
 from custodes.adapters.rtsp.reorder import ReorderWindow
-from custodes.adapters.rtsp.rtcp import Goodbye, ReceiverState, build_receiver_report, parse_compound
+from custodes.adapters.rtsp.rtcp import (
+    Goodbye,
+    ReceiverState,
+    SenderReport,
+    build_receiver_report,
+    parse_compound,
+)
 from custodes.adapters.rtsp.rtp import Depacketizer, RtpReceiver
 from custodes.adapters.rtsp.sdp import VideoTrack
 from custodes.base.clock import Clock
@@ -24,20 +30,22 @@ from custodes.media.packets import Codec
 class VideoReceiver:
     """Takes RTP and RTCP packets of a track and reports to a sink.
 
-    `heard_us`: when the last RTP packet came, 0 before the first. `is_leaving`: the source said goodbye.
+    `heard_us`: when the last RTP packet came, 0 before the first. `goodbye_us`: when the source last said
+    that it ends.
     """
 
     def __init__(
         self, track: VideoTrack, sink: Sink, notices: NoticeBoard, clock: Clock, *, reorders: bool
     ) -> None:
         self.heard_us = 0
-        self.is_leaving = False
+        self.goodbye_us = 0
         self._notices = notices
         self._clock = clock
         self._claim = ClockClaim(notices, clock)
         self._own_ssrc = int.from_bytes(os.urandom(4), "big")
         self._last_report = (0, 0)
         self._reported = (0, 0)
+        self._early: tuple[SenderReport | Goodbye, int] | None = None
         tracker = ParameterTracker(track.codec)
         maker = PictureMaker(
             track.codec, tracker, self._claim, notices, sink.on_access_unit, sink.on_parameter_sets
@@ -57,23 +65,31 @@ class VideoReceiver:
         """An RTP packet of this track."""
         self.heard_us = boot_us
         self.rtp.receive(packet, boot_us)
+        if self._early is not None and self.rtp.reception.ssrc >= 0:
+            report, self._early = self._early, None
+            self._take_report(*report)
 
     def on_rtcp(self, packet: memoryview, boot_us: int) -> None:
         """A compound RTCP packet of this track."""
         try:
             for report in parse_compound(packet):
-                if report.ssrc != self.rtp.reception.ssrc:
-                    # Before the first RTP packet nobody knows whose report it is.
-                    if self.rtp.reception.ssrc >= 0:
-                        self._notices.post(NoticeKind.FOREIGN_SOURCE, "an RTCP report of another source")
-                elif isinstance(report, Goodbye):
-                    self.is_leaving = True
-                    self._notices.post(NoticeKind.GOODBYE, "RTCP BYE")
+                if self.rtp.reception.ssrc < 0:
+                    # Whose report it is shows the first RTP packet.
+                    self._early = (report, boot_us)
                 else:
-                    self._last_report = (report.ntp >> 16 & 0xFFFF_FFFF, boot_us)
-                    self._claim.report(report.ntp, report.timestamp)
+                    self._take_report(report, boot_us)
         except InvalidError as error:
             self._notices.post(NoticeKind.MALFORMED, str(error))
+
+    def _take_report(self, report: SenderReport | Goodbye, boot_us: int) -> None:
+        if report.ssrc != self.rtp.reception.ssrc:
+            self._notices.post(NoticeKind.FOREIGN_SOURCE, "an RTCP report of another source")
+        elif isinstance(report, Goodbye):
+            self.goodbye_us = boot_us
+            self._notices.post(NoticeKind.GOODBYE, "RTCP BYE")
+        else:
+            self._last_report = (report.ntp >> 16 & 0xFFFF_FFFF, boot_us)
+            self._claim.report(report.ntp, report.timestamp)
 
     def receiver_report(self) -> bytes | None:
         """A receiver report to send now, None before the first packet."""
