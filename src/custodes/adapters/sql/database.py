@@ -1,0 +1,103 @@
+"""One database: opened, brought to the newest schema, and used in transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from custodes.adapters.sql.faults import translate
+from custodes.base.errors import InvalidError
+
+_WRITING = "custodes_writing"
+_BUSY_MS = 30_000
+
+
+class Database:
+    """Transactions on SQLite (WAL, synchronous FULL) or PostgreSQL; may be used from several threads.
+
+    Durability: what a transaction wrote is flushed when its block ends.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, url: str) -> Database:
+        """Open a database by SQLAlchemy URL and bring its schema up to date.
+
+        Errors: InvalidError (no such URL), UnavailableError, CorruptError.
+        """
+        try:
+            engine = create_engine(make_url(url), pool_pre_ping=not url.startswith("sqlite"))
+        except ArgumentError as error:
+            raise InvalidError("the database's address is not one") from error
+        if engine.dialect.name == "sqlite":
+            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+        database = cls(engine)
+        with database.writing() as connection:
+            _upgrade(connection)
+        return database
+
+    @classmethod
+    def open_file(cls, path: Path) -> Database:
+        """A SQLite database in a file. Errors: as `open`."""
+        return cls.open(f"sqlite+pysqlite:///{path}")
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction; committed when the block ends, rolled back when it raises.
+
+        Errors: ConflictError (unique), UnavailableError, ExhaustedError (disk full), CorruptError.
+        """
+        with self._transaction(True) as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One consistent view. Errors: UnavailableError, CorruptError."""
+        with self._transaction(False) as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Give all connections up."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _transaction(self, writing: bool) -> Iterator[Connection]:
+        try:
+            with (
+                self._engine.connect().execution_options(**{_WRITING: writing}) as connection,
+                connection.begin(),
+            ):
+                yield connection
+        except SQLAlchemyError as error:
+            raise translate(error) from error
+
+
+def _prepare_sqlite(connection: object, _record: object) -> None:
+    # The driver's own BEGIN comes too late and too weakly; ours is emitted by _begin_sqlite.
+    connection.isolation_level = None  # type: ignore[attr-defined]
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", f"busy_timeout = {_BUSY_MS}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # IMMEDIATE: a transaction that reads first and then writes must not find that another wrote in between.
+    writing = connection.get_execution_options().get(_WRITING)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", "custodes.adapters.sql:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
