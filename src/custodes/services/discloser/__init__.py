@@ -1,0 +1,1 @@
+"""The process that opens what was granted, and nothing else."""
