@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -62,6 +63,12 @@ class Flusher:
     def _flush_all(self, writer: Writer) -> None:
         with self._shared.lock:
             dirty, self._dirty = self._dirty, {}
+            begun = [(file.fd, file.durable_bytes) for file in dirty if file.fd >= 0]
+        # All first, so that the disk sorts the writes and one journal commit serves many files.
+        for fd, offset in begun:
+            with self.watch.operation(), suppress(OSError):
+                # Only a hint; whatever is wrong, the flush itself will say.
+                self._shared.files.begin_flush(fd, offset)
         for file in dirty:
             if self._shared.is_abandoned:
                 return

@@ -94,7 +94,6 @@ class FileState:
     fd: int = -1
     is_made: bool = False
     is_named: bool = False
-    is_flushing: bool = False
     pending: deque[bytes] = field(default_factory=deque)
     written_items: int = 0
     written_bytes: int = 0
