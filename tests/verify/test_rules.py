@@ -438,8 +438,14 @@ def _(n: Any) -> None:
 
 @breaks("epoch-keys")
 def _(n: Any) -> None:
-    n.pass_time(22 * DAY_US)
-    opened(n)
+    rows = [row | {"key": b64(n.key_id(n.weekly(row["index"], 2)))} for row in n.header()["custodians"]]
+    opened(n, custodians=rows)
+
+
+def test_ended_keys_go_on_where_no_other_custodian_is_left(network: Any, check: Callable[..., Any]) -> None:
+    network.pass_time(30 * DAY_US)
+    network.open_epoch(network.header())
+    assert check(network)[1]["findings"] == []
 
 
 @breaks("epoch-shred")

@@ -7,6 +7,7 @@ import datetime
 import hashlib
 import struct
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,7 @@ class Store:
 
     def __init__(self, network: Any, folder: Path) -> None:
         self.network, self.folder = network, folder
+        self.accounts: list[int] = []
 
     def begin_epoch(self, label: str = "epoch", *, slots: int = 3, **changes: Any) -> Json:
         """Write the share set and enter the epoch; its header."""
@@ -181,6 +183,7 @@ class Store:
         self.put(
             self.folder / "accounts" / self.network.recorder.hex() / f"{number:012d}", self.network.manifest
         )
+        self.accounts.append(index)
         return index
 
     def closing(self, header: Json, sealed: list[Sealed]) -> Json:
@@ -218,3 +221,228 @@ def deep(check: Callable[..., Any]) -> Callable[[Store], tuple[int, Json]]:
         return code, report
 
     return run
+
+
+def box(kind: bytes, *parts: bytes) -> bytes:
+    content = b"".join(parts)
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+def mp4(units: list[bytes], times_90k: list[int], sps: bytes = SPS, pps: bytes = PPS) -> bytes:
+    """A file as mp4.md has it, without reordering: just what the verifier reads of it."""
+    avc = b"\1" + sps[1:4] + b"\xff\xe1" + struct.pack(">H", len(sps)) + sps
+    avc += b"\1" + struct.pack(">H", len(pps)) + pps
+    entry = box(b"avc3", bytes(78), box(b"avcC", avc))
+    distances = [later - time for time, later in pairwise(times_90k)]
+    distances.append(sorted(distances)[(len(distances) - 1) // 2] if distances else 3_600)
+    ftyp = box(b"ftyp", b"iso6", bytes(4), b"iso6isommp41")
+    chunks = [units[at : at + 64] for at in range(0, len(units), 64)]
+
+    def moov(first: int) -> bytes:
+        offsets, at = [], first
+        for chunk in chunks:
+            offsets.append(at)
+            at += sum(map(len, chunk))
+        table = box(
+            b"stbl",
+            box(b"stsd", bytes(4), struct.pack(">I", 1), entry),
+            box(
+                b"stts",
+                bytes(4),
+                struct.pack(">I", len(units)),
+                *(struct.pack(">II", 1, d) for d in distances),
+            ),
+            box(b"stsc", bytes(4), stsc(chunks)),
+            box(
+                b"stsz", bytes(8), struct.pack(">I", len(units)), *(struct.pack(">I", len(u)) for u in units)
+            ),
+            box(b"stco", bytes(4), struct.pack(">I", len(chunks)), *(struct.pack(">I", o) for o in offsets)),
+        )
+        return box(b"moov", box(b"trak", box(b"mdia", box(b"minf", table))))
+
+    start = len(ftyp) + len(moov(0)) + 8
+    return ftyp + moov(start) + box(b"mdat", *units)
+
+
+def stsc(chunks: list[list[bytes]]) -> bytes:
+    rows = [(1, len(chunks[0]), 1)]
+    if len(chunks[-1]) != len(chunks[0]):
+        rows.append((len(chunks), len(chunks[-1]), 1))
+    return struct.pack(">I", len(rows)) + b"".join(struct.pack(">III", *row) for row in rows)
+
+
+class Package:
+    """An unpacked package in the making: change `list`, `files` or `note`, then `write`."""
+
+    def __init__(self, store: Store, header: Json, sealed: list[Sealed], folder: Path) -> None:
+        self.store, self.header, self.sealed, self.folder = store, header, sealed, folder
+        self.network = store.network
+        self.slots = [0, 1]
+        self.file = self.request_file([0], [1])
+        self.indexes = [0, 16, 19, *store.accounts]
+        self.files: dict[str, bytes] = {}
+
+    def scope(self, slots: list[int]) -> list[Json]:
+        row = {"epoch": self.header["epoch"], "slots": slots, "stream": self.header["stream"]}
+        return [row] if slots else []
+
+    def request_file(self, slots: list[int], run_in: list[int], **changes: Any) -> Json:
+        key = b64(bytes(1216))
+        return {
+            "case": b64(bytes(16)),
+            "created_us": self.network.now_us,
+            "decisions_needed": 2,
+            "expiry_us": self.network.now_us + 7 * 86_400_000_000,
+            "format": "custodes/request/v1",
+            "kind": "incident",
+            "legal_basis": "Police Act § 9",
+            "necessity": "A collision.",
+            "network": b64(self.network.id),
+            "opening_key": key,
+            "recipient": {"key": key, "name": "Public prosecutor"},
+            "roster": b64(self.network.id),
+            "run_in": self.scope(run_in),
+            "salt": b64(b"\5" * 32),
+            "scope": self.scope(slots),
+            "shown": [],
+        } | changes
+
+    def salt(self, index: int) -> bytes:
+        return bytes([index]) * 32
+
+    def enter(self, granted: dict[int, list[int]], **changes: Any) -> None:
+        """Request, decisions, releases and disclosure in the ledger."""
+        network, file = self.network, self.file
+        q = typed_hash("custodes/request/v1", rfc8785.dumps(file))
+        count = sum(len(row["slots"]) for row in file["scope"] + file["run_in"])
+        scopes = rfc8785.dumps(file["scope"]) + rfc8785.dumps(file["run_in"])
+        commitment = typed_hash("custodes/scope/v1", unb64(file["salt"]), scopes)
+        body = {
+            "commitment": b64(commitment),
+            "count": count,
+            "expiry_us": file["expiry_us"],
+            "request": b64(q),
+        }
+        self.indexes.append(network.request(**(body | changes)))
+        decisions = []
+        for index, slots in granted.items():
+            commitment = typed_hash("custodes/grant/v1", self.salt(index), rfc8785.dumps(self.scope(slots)))
+            verdict = "grant" if len(slots) == count else "part" if slots else "refuse"
+            fields = {"commitment": b64(commitment), "count": len(slots), "verdict": verdict}
+            decision = network.decide(index, request=b64(q), **fields)
+            self.indexes.append(len(network.leaves) - 1)
+            decisions += [decision] if slots else []
+        for index in [one for one, slots in granted.items() if slots][:2]:
+            self.indexes.append(network.release(index, decisions, request=b64(q), count=count))
+        self.granted = granted
+        self.disclosed = network.disclose(request=b64(q), count=count)
+
+    def build(self) -> Package:
+        """Everything as it should be."""
+        network = self.network
+        self.note: bytes = network.note()
+        included = [one for one in self.sealed if one.header["slot"] in self.slots]
+        for one in included:
+            self.files[self.envelope_name(one)] = one.bytes
+        self.list: Json = {
+            "camera_names": {self.header["stream"]: "Bridge north"},
+            "entries": [self.entry(index) for index in sorted(self.indexes)],
+            "envelopes": [self.envelope_row(one) for one in included],
+            "format": "custodes/package-list/v1",
+            "keys": [self.key_row()],
+            "network": b64(network.id),
+            "openings": [
+                {"custodian": index, "reason": "", "salt": b64(self.salt(index)), "scope": self.scope(slots)}
+                for index, slots in self.granted.items()
+            ],
+            "request": self.file,
+            "videos": [],
+        }
+        self.add_video("bridge-00000000-1.mp4", included)
+        return self
+
+    def envelope_name(self, one: Sealed) -> str:
+        stream, epoch = unb64(one.header["stream"]).hex(), unb64(one.header["epoch"]).hex()
+        return f"envelopes/{stream}/{epoch}/{one.sequence:08d}.envelope"
+
+    def entry(self, index: int) -> Json:
+        leaves = self.network.leaves
+        path = self.tree_path(index, leaves)
+        return {"entry": b64(leaves[index]), "index": index, "path": [b64(node) for node in path]}
+
+    def tree_path(self, index: int, leaves: list[bytes]) -> list[bytes]:
+        return _tree_path(index, leaves)
+
+    def envelope_row(self, one: Sealed) -> Json:
+        first = one.sequence < 3
+        rows = sorted(other.row() for other in (self.sealed[:3] if first else self.sealed[3:]))
+        leaf = rows.index(one.row())
+        return {
+            "account": self.store.accounts[0 if first else 1],
+            "epoch": one.header["epoch"],
+            "path": [b64(node) for node in _tree_path(leaf, rows)],
+            "leaf": leaf,
+            "leaves": len(rows),
+            "sequence": one.sequence,
+            "stream": one.header["stream"],
+        }
+
+    def key_row(self) -> Json:
+        keys, epoch = self.store.keys(self.header), unb64(self.header["epoch"])
+        return {
+            "commitments": [b64(one) for one in self.network.commitments(epoch, keys)],
+            "epoch": self.header["epoch"],
+            "slots": [{"key": b64(keys[slot]), "slot": slot} for slot in self.slots],
+        }
+
+    def add_video(self, name: str, included: list[Sealed]) -> None:
+        units, times = [], []
+        for one in included:
+            units += self.store.units(one.sequence)
+            times += [(one.header["elapsed_us"] + at * 1_000_000) * 9 // 100 for at in range(4)]
+        data = mp4(units, times)
+        self.files[f"video/{name}"] = data
+        self.list["videos"].append(
+            {
+                "name": name,
+                "sequences": [[one.header["epoch"], one.sequence] for one in included],
+                "sha256": b64(hashlib.sha256(data).digest()),
+                "stream": self.header["stream"],
+            }
+        )
+
+    def write(self) -> Path:
+        files = {"package.json": rfc8785.dumps(self.list), "checkpoint": self.note} | self.files
+        for name, data in files.items():
+            self.store.put(self.folder / name, data)
+        return self.folder
+
+
+def _tree_root(leaves: list[bytes]) -> bytes:
+    if len(leaves) == 1:
+        return hashlib.sha256(b"\0" + leaves[0]).digest()
+    half = 1 << (len(leaves) - 1).bit_length() - 1
+    return hashlib.sha256(b"\1" + _tree_root(leaves[:half]) + _tree_root(leaves[half:])).digest()
+
+
+def _tree_path(index: int, leaves: list[bytes]) -> list[bytes]:
+    if len(leaves) <= 1:
+        return []
+    half = 1 << (len(leaves) - 1).bit_length() - 1
+    if index < half:
+        return [*_tree_path(index, leaves[:half]), _tree_root(leaves[half:])]
+    return [*_tree_path(index - half, leaves[half:]), _tree_root(leaves[:half])]
+
+
+@pytest.fixture
+def package(recorded: tuple[Store, Json, list[Sealed]], tmp_path: Path) -> Package:
+    """A sound package of slots 0 (asked for) and 1 (run-in) of three, granted by custodians 1 and 2."""
+    made = Package(*recorded, tmp_path / "package")
+    made.enter({1: [0, 1], 2: [0, 1], 3: []})
+    return made.build()
+
+
+@pytest.fixture
+def make_package(recorded: tuple[Store, Json, list[Sealed]], tmp_path: Path) -> Callable[[], Package]:
+    """A package whose case is not in the ledger yet."""
+    return lambda: Package(*recorded, tmp_path / "package")

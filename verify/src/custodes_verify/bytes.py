@@ -71,7 +71,7 @@ def digest(kind: str, *fields: bytes) -> bytes:
     return hashlib.sha256(message(kind, *fields)).digest()
 
 
-def sha256(data: bytes) -> bytes:
+def sha256(data: bytes | memoryview) -> bytes:
     """SHA-256 without a type."""
     return hashlib.sha256(data).digest()
 

@@ -14,6 +14,7 @@ from custodes_verify.ledger import check_ledger, read_checkpoints
 from custodes_verify.manifests import Statements
 from custodes_verify.options import Options
 from custodes_verify.overdue import find_overdue, state_claims
+from custodes_verify.package import check_package
 from custodes_verify.report import Report
 from custodes_verify.source import Place, find_place
 from custodes_verify.store import check_store
@@ -94,6 +95,7 @@ def verify(options: Options) -> Report:
     Errors: UnreadableError.
     """
     report = Report(pinned=options.network is not None)
+    ledger = None
     if options.where is not None:
         place = find_place(options.where)
         deep = _goes_deep(options, place, report)
@@ -105,6 +107,8 @@ def verify(options: Options) -> Report:
             state_claims(ledger, report)
             if deep:
                 check_store(place.source, ledger, statements, report)
+    if options.package is not None:
+        check_package(options.package, options, ledger, report)
     return report
 
 

@@ -55,13 +55,12 @@ class FolderSource:
             return None
         except OSError as error:
             raise UnreadableError(f"{name}: {error.strerror}") from error
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode) or state.st_size > limit:
+            os.close(descriptor)
+            raise MalformedError(f"{name} is no file of at most {limit} bytes")
         try:
             with os.fdopen(descriptor, "rb") as file:
-                state = os.fstat(descriptor)
-                if not stat.S_ISREG(state.st_mode):
-                    raise MalformedError(f"{name} is not a file")
-                if state.st_size > limit:
-                    raise MalformedError(f"{name} is longer than {limit} bytes")
                 return file.read(limit)
         except OSError as error:
             raise UnreadableError(f"{name}: {error.strerror}") from error
