@@ -122,13 +122,14 @@ def parse_card(signed: Signed) -> Card:
     card = Card(
         identity=members.binary("identity", SIGNING_KEY_BYTES),
         name=members.text("name"),
-        keys=members.array("keys", _parse_weekly, WEEKLY_KEYS, WEEKLY_KEYS),
+        keys=members.array("keys", parse_weekly_key, WEEKLY_KEYS, WEEKLY_KEYS),
     )
     signed.check_signed_by([card.identity])
     return card
 
 
-def _parse_weekly(value: Any) -> WeeklyKey:
+def parse_weekly_key(value: Any) -> WeeklyKey:
+    """A key as it stands on a card. Errors: InvalidError."""
     names = ("destroy_after_us", "key", "number", "seals_from_us", "seals_until_us")
     members = Members(value, "weekly key", names)
     return WeeklyKey(
