@@ -14,7 +14,7 @@ from custodes.base.canon import b64u, hash_body, typed_message
 from custodes.base.errors import InvalidError, UnverifiedError
 from custodes.base.keys import Signature, Signed, SigningKey
 from custodes.custody.card import Card
-from custodes.ledger.entries.people import GENESIS, GENESIS_TYPE, ROSTER_TYPE
+from custodes.ledger.entries.people import GENESIS, GENESIS_TYPE, ROSTER_FORMAT, ROSTER_TYPE
 from custodes.ledger.rules.candidate import Candidate
 from custodes.ledger.rules.facts import Facts
 from custodes.ledger.rules.people import (
@@ -132,7 +132,7 @@ def roster_body(network: bytes, before: Roster, draft: RosterDraft) -> dict[str,
     """The body of the roster that follows one; its limits are checked when it is signed and admitted."""
     return {
         **draft.members(),
-        "format": ROSTER_TYPE,
+        "format": ROSTER_FORMAT,
         "network": b64u(network),
         "number": before.number + 1,
         "previous": b64u(before.hash),
