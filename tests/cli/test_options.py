@@ -16,7 +16,7 @@ def _options(file: Path | None) -> argparse.Namespace:
 def test_passphrase_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "p"
     file.write_text("correct horse\n")
-    assert read_passphrase(_options(file)) == b"correct horse"
+    assert read_passphrase(_options(file)) == "correct horse"
     file.write_text("short\n")
     with pytest.raises(InvalidError, match="8 to"):
         read_passphrase(_options(file))

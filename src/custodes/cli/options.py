@@ -23,7 +23,7 @@ def add_passphrase(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--passphrase-fd", type=int, metavar="N", help="read the passphrase from a descriptor")
 
 
-def read_passphrase(options: argparse.Namespace, confirm: bool = False) -> bytes:
+def read_passphrase(options: argparse.Namespace, confirm: bool = False) -> str:
     """Errors: NotFoundError, InvalidError."""
     if options.passphrase_file is not None:
         try:
@@ -73,11 +73,14 @@ def ordinals(text: str, most: int) -> list[int]:
     return sorted(numbers)
 
 
-def _check(data: bytes) -> bytes:
+def _check(data: bytes) -> str:
     passphrase = data.rstrip(b"\r\n")
     if not 8 <= len(passphrase) <= MAX_PASSPHRASE_BYTES:
         raise InvalidError(f"a passphrase has 8 to {MAX_PASSPHRASE_BYTES} bytes")
-    return passphrase
+    try:
+        return passphrase.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidError("a passphrase is UTF-8") from error
 
 
 _UNITS_US = {"s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}

@@ -25,8 +25,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "witness",
         help="cosign a network's ledger as an outside witness",
-        description="Keeps the largest checkpoint seen and cosigns only what continues it. Without a network it makes"
-        " the key and prints it for `custodes init --witness`.",
+        description="Keeps the largest checkpoint seen and cosigns only what continues it. Without a network"
+        " it makes the key and prints it for `custodes init --witness`.",
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the witness's own folder")
     parser.add_argument("network_at", nargs="?", metavar="PATH|URL", help="the network's folder or address")

@@ -26,6 +26,7 @@ from custodes.custody.roster import FirstStaff, RosterDraft, genesis_body, netwo
 from custodes.deploy.layout import NetworkFolder, NetworkSettings
 from custodes.ledger.entries.people import GENESIS_TYPE
 from custodes.ledger.rules.people import Actor, Periods
+from custodes.services.parcels import Parcel, parcel_bytes
 
 RECORDER_TYPE = "custodes/entry/recorder/v1"
 KEYSTORE_CAPACITY = 20_000
@@ -123,7 +124,8 @@ def _write(folder: NetworkFolder, founding: Founding, body: dict[str, Any]) -> N
         },
         operator,
     )
-    replace_file(folder.founding_file("recorder"), canon(entry.to_json()))
+    replace_file(folder.root / "recorder.json", canon(entry.to_json()))
+    replace_file(folder.founding_file("recorder"), parcel_bytes(Parcel(entry)))
     for copy in folder.keystore:
         copy.mkdir(mode=0o700, parents=True)
     KeyStore.create(folder.keystore, KEYSTORE_CAPACITY).close()

@@ -10,12 +10,15 @@ import asyncio
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from custodes.base.canon import canon
+from custodes.adapters.custodian_folder import CustodianFolder
+from custodes.adapters.durable_file import replace_file
+from custodes.base.canon import b64u, canon, parse_canon
 from custodes.base.clock import SECOND_US, Clock
 from custodes.base.errors import NotFoundError, RefusedError, UnverifiedError
 from custodes.base.ids import ID_BYTES
-from custodes.base.keys import Signed, sign_body
+from custodes.base.keys import sign_body
 from custodes.base.sealing import PublicSealingKey, SealingKey
 from custodes.cases.bundle import (
     Opening,
@@ -43,22 +46,25 @@ from custodes.custody.share_set import open_message
 from custodes.ledger.checkpoint import SignedCheckpoint, cosign, custodian_name
 from custodes.ledger.entries.wrapper import parse_entry
 from custodes.ledger.rules.requests import Request
-from custodes.services.custodian_folder import CustodianFolder
 from custodes.services.ledger_view import LedgerView, ReadObject
 from custodes.services.office import Office
-from custodes.services.parcels import Parcel, submit
+from custodes.services.parcels import Parcel, parcel_bytes, submit
+
+KEY_CERT_TYPE = "custodes/entry/key-cert/v1"
+DESTROYED_TYPE = "custodes/entry/destroyed/v1"
+AHEAD_KEYS = 5
 
 
 @dataclass(frozen=True)
 class ShownRequest:
-    """A request as a custodian sees it, all of it checked. `others`: open requests on some of its slots."""
+    """A request as a custodian sees it, all of it checked. `decided`: the own verdict so far, or ""."""
 
     request: bytes
     case: bytes
     file: RequestFile
     decided: str
     granting: int
-    released: int
+    released: bool
     disclosed: bool
 
 
@@ -74,27 +80,28 @@ class CustodianClient:
     # --- looking ---------------------------------------------------------------------------------------
 
     async def requests(self) -> list[ShownRequest]:
-        """Every request that is open and addressed to this custodian's roster."""
-        view, index = await self._view()
-        shown = []
-        for request in view.state.requests():
-            if not request.open_at(self.clock.utc_us()):
-                continue
-            case, file = await self._file(view, request)
-            mine = request.decisions.get(self.folder.identity.public)
-            shown.append(
-                ShownRequest(
-                    request.hash,
-                    case,
-                    file,
-                    mine.verdict if mine else "",
-                    len(request.granting),
-                    len(request.releases),
-                    request.disclosed,
-                )
-            )
-        assert index
-        return shown
+        """Every request that is open and can be read with the own keys, in ledger order."""
+        view, _ = await self._view()
+        open_now = [request for request in view.state.requests() if request.open_at(self.clock.utc_us())]
+        return [await self._shown(view, request) for request in open_now]
+
+    async def request(self, q: bytes) -> ShownRequest:
+        """One request, to be judged. Errors: NotFoundError."""
+        view, _ = await self._view()
+        return await self._shown(view, view.state.request(q))
+
+    async def _shown(self, view: LedgerView, request: Request) -> ShownRequest:
+        case, file = await self._file(view, request)
+        mine = request.decisions.get(self.folder.identity.public)
+        return ShownRequest(
+            request=request.hash,
+            case=case,
+            file=file,
+            decided=mine.verdict if mine else "",
+            granting=len(request.granting),
+            released=self.folder.identity.public in request.releases,
+            disclosed=request.disclosed,
+        )
 
     # --- deciding --------------------------------------------------------------------------------------
 
@@ -103,6 +110,7 @@ class CustodianClient:
 
         The whole of a request is granted with `file.whole`; shares are fetched and checked before a grant.
         """
+        await self._send_again(q, "decision")
         view, index = await self._view()
         request = view.state.request(q)
         self._check_open(request)
@@ -125,7 +133,7 @@ class CustodianClient:
             opening_path(case, q, index, key.id): seal_opening(opening, q, index, key)
             for key in self._readers(view)
         }
-        await submit(self.office, Parcel(statement, attachments))
+        await self._send(q, "decision", Parcel(statement, attachments))
         await self._cosign(view, note, index)
         return decision
 
@@ -136,6 +144,7 @@ class CustodianClient:
 
         Errors: RefusedError while there are too few granting decisions.
         """
+        await self._send_again(q, "release")
         view, index = await self._view()
         request = view.state.request(q)
         self._check_open(request)
@@ -154,11 +163,39 @@ class CustodianClient:
         acted_on = decisions_hash(decision.hash() for decision in granting)
         sealed, release = seal_release(file, index, acted_on, build_set(scope, index, headers, shares))
         note = _note(view)
-        self.folder.remember_release(q, decisions_hash([acted_on]), note.checkpoint)
+        self.folder.remember_release(q, release.set, note.checkpoint)
         statement = sign_body(RELEASE_TYPE, release.body(), self.folder.identity)
-        await submit(self.office, Parcel(statement, {release_path(case, q, index): sealed}))
+        await self._send(q, "release", Parcel(statement, {release_path(case, q, index): sealed}))
         await self._cosign(view, note, index)
         return scope.count
+
+    # --- keys ------------------------------------------------------------------------------------------
+
+    async def rotate(self, period_us: int) -> tuple[int, int]:
+        """Certify new weekly keys up to five weeks ahead, destroy those due; how many of each."""
+        view, index = await self._view()
+        now_us = self.clock.utc_us()
+        made = self.folder.made
+        # The next key may end at most five periods from now, by the rule of KeyCerts.
+        room = (now_us + AHEAD_KEYS * period_us - made[-1].seals_until_us) // period_us
+        if room > 0:
+            self.folder.make_weekly_keys(room, period_us)
+        listed = {cert.id for cert in view.state.key_certs(index)}
+        new = [key for key in self.folder.made if key.id not in listed]
+        for key in new:
+            body = key.cert_body(self.folder.network, index)
+            await submit(self.office, Parcel(sign_body(KEY_CERT_TYPE, body, self.folder.identity)))
+        self.folder.destroy_due(now_us)
+        live = set(self.folder.live_keys())
+        gone = [cert.id for cert in view.state.key_certs(index) if cert.id not in live and not cert.destroyed]
+        if gone:
+            body = {
+                "custodian": index,
+                "keys": [b64u(id_) for id_ in gone],
+                "network": b64u(self.folder.network),
+            }
+            await submit(self.office, Parcel(sign_body(DESTROYED_TYPE, body, self.folder.identity)))
+        return len(new), len(gone)
 
     # --- checks ----------------------------------------------------------------------------------------
 
@@ -266,6 +303,24 @@ class CustodianClient:
         body = parse_entry(view.entries[found.index]).statement.signed.body
         return Header.from_json(body["header"])
 
+    # --- sending ---------------------------------------------------------------------------------------
+
+    async def _send(self, q: bytes, what: str, parcel: Parcel) -> None:
+        """Keep what is sent until it is taken: a second attempt sends the same bytes, never others."""
+        path = self._outgoing(q, what)
+        await asyncio.to_thread(replace_file, path, parcel_bytes(parcel))
+        await submit(self.office, parcel)
+        path.unlink()
+
+    async def _send_again(self, q: bytes, what: str) -> None:
+        path = self._outgoing(q, what)
+        if path.exists():
+            await submit(self.office, Parcel.from_json(parse_canon(path.read_bytes())))
+            path.unlink()
+
+    def _outgoing(self, q: bytes, what: str) -> Path:
+        return self.folder.path / "outgoing" / f"{q.hex()}.{what}"
+
     # --- others ----------------------------------------------------------------------------------------
 
     def _live_keys(self) -> Iterable[SealingKey]:
@@ -296,11 +351,3 @@ def _note(view: LedgerView) -> SignedCheckpoint:
     if view.note is None:
         raise UnverifiedError("no checkpoint was read")
     return view.note
-
-
-def key_certs(folder: CustodianFolder, index: int) -> list[Signed]:
-    """The KeyCert entries of the weekly keys on the custodian's card, signed."""
-    return [
-        sign_body("custodes/entry/key-cert/v1", key.cert_body(folder.network, index), folder.identity)
-        for key in folder.card.keys
-    ]

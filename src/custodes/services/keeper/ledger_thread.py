@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 from custodes.base.errors import CustodesError, UnavailableError
 from custodes.base.keys import Signed
+from custodes.ledger.checkpoint import SignedCheckpoint
 from custodes.ledger.rules.state import LedgerState
 
 T = TypeVar("T")
@@ -21,6 +22,15 @@ class BatchSequencer(Protocol):
     @property
     def state(self) -> LedgerState:
         """The ledger so far."""
+        ...
+
+    @property
+    def note(self) -> SignedCheckpoint:
+        """The newest checkpoint, published."""
+        ...
+
+    def entry(self, index: int) -> bytes:
+        """An entry's bytes."""
         ...
 
     def submit(self, statements: list[Signed]) -> list[int | CustodesError]:
