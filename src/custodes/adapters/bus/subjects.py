@@ -86,6 +86,8 @@ PLAN: tuple[Route, ...] = (
     Route("settings.{id}", _RECORDER, _KEEPER, True, Side.SENDER, "a page of a recorder's settings"),
     Route("settings.changed.{id}", _KEEPER, _RECORDER, False, Side.RECEIVER, "that settings are newer"),
     Route("fetch", _WEB, _KEEPER, True, None, "a custodian's signed Fetch; answered with its message"),
+    Route("case-of", _WEB, _KEEPER, True, None, "which case a request belongs to"),
+    Route("cosign", _WEB, _KEEPER, True, None, "a checkpoint that a witness or custodian cosigned"),
     Route("case.*", _WEB, _DISCLOSER, True, None, "acts on a case"),
     Route("health.{process}", _EVERY, _KEEPER | _WEB, False, Side.SENDER, "a process's state"),
     Route("live.*", _RECORDER, _WEB, False, None, "masked live video of a stream"),
@@ -97,6 +99,8 @@ SINGLE = frozenset({Role.KEEPER, Role.DISCLOSER})
 ENTRY_SUBMIT = "entry.submit"
 FACT_REEL = "fact.reel"
 FETCH = "fetch"
+CASE_OF = "case-of"
+COSIGN = "cosign"
 EVERY_SETTINGS = "settings.*"
 EVERY_CASE = "case.*"
 EVERY_HEALTH = "health.*"

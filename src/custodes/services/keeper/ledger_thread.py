@@ -25,12 +25,8 @@ class BatchSequencer(Protocol):
         ...
 
     @property
-    def note(self) -> SignedCheckpoint:
+    def checkpoint(self) -> SignedCheckpoint:
         """The newest checkpoint, published."""
-        ...
-
-    def entry(self, index: int) -> bytes:
-        """An entry's bytes."""
         ...
 
     def submit(self, statements: list[Signed]) -> list[int | CustodesError]:

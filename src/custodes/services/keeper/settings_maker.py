@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,12 +39,14 @@ class SettingsMaker:
     def __init__(
         self,
         ledger: LedgerThread,
+        entry: Callable[[int], bytes],
         assignments: SqlAssignments,
         signing: SigningKey,
         clock: Clock,
         number_file: Path,
     ) -> None:
         self._ledger = ledger
+        self._entry = entry
         self._assignments = assignments
         self._signing = signing
         self._clock = clock
@@ -74,7 +76,7 @@ class SettingsMaker:
     def _proofs(self, recorder: bytes, assignments: Sequence[Assignment]) -> _Proofs:
         sequencer = self._ledger.sequencer
         state = sequencer.state
-        note = sequencer.note
+        note = sequencer.checkpoint
         size = note.checkpoint.size
         pools = [pool for pool in state.pools_of(recorder) if pool.unused > 0]
         wanted = {0, state.recorder(recorder).index}
@@ -82,7 +84,7 @@ class SettingsMaker:
         wanted |= {state.camera(assignment.camera).index for assignment in assignments}
         wanted |= set(_keys(state)) | set(self._rosters_and_staff(state.size))
         entries = tuple(
-            ProvenEntry(sequencer.entry(index), index, tuple(state.tree.inclusion_path(index, size)))
+            ProvenEntry(self._entry(index), index, tuple(state.tree.inclusion_path(index, size)))
             for index in sorted(wanted)
             if index < size
         )
@@ -90,7 +92,7 @@ class SettingsMaker:
 
     def _rosters_and_staff(self, size: int) -> list[int]:
         for index in range(self._scanned, size):
-            if self._ledger.sequencer.entry(index).endswith(_PEOPLE):
+            if self._entry(index).endswith(_PEOPLE):
                 self._people.append(index)
         self._scanned = size
         return self._people

@@ -1,0 +1,83 @@
+"""Six simulated cameras in a thread of their own, with a truth log of all they sent."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from custodes_simulator.clips.demo import DemoClip, demo_clips
+from custodes_simulator.fleet import SimulatedFleet
+from custodes_simulator.rtsp.auth import Scheme
+from custodes_simulator.spec import CameraSpec, StreamSpec
+
+PLACES = ("Market Square", "Harbour Gate", "Station North", "Bridge Street", "Town Hall", "Ferry Pier")
+PASSWORD = "harbour-lantern-42"
+PROBE_EVERY = 7
+START_S = 180.0
+
+
+class DemoCameras:
+    """The fleet; its methods may be called from any thread."""
+
+    def __init__(self, fleet: SimulatedFleet, loop: asyncio.AbstractEventLoop, clips: list[DemoClip]) -> None:
+        self.fleet = fleet
+        self.clips = clips
+        self._loop = loop
+
+    def url(self, place: str) -> str:
+        """Where a camera's main stream is."""
+        return self.fleet.url(camera_name(place))
+
+    def truth(self, place: str) -> list[tuple[int, str, bool]]:
+        """What a camera sent: (UTC of sending, SHA-256 of the access unit, whether it was delivered)."""
+        entries = self.fleet.truth(camera_name(place))
+        return [(entry.utc_us, entry.sha256, entry.delivered) for entry in entries]
+
+    def probes(self) -> list[bytes]:
+        """Samples of payload bytes of every camera."""
+        return [probe for place in PLACES for probe in self.fleet.probes(camera_name(place))]
+
+
+def camera_name(place: str) -> str:
+    """The simulator's name of a camera."""
+    return place.lower().replace(" ", "-")
+
+
+@contextmanager
+def running_cameras(footage: Path, cache: Path, say: Callable[[str], None]) -> Iterator[DemoCameras]:
+    """The six cameras, until the block ends."""
+    clips = demo_clips(footage if footage.is_dir() else None, cache)
+    for reason in clips[0].passed_over:
+        say(f"  {reason}")
+    say(f"  footage: {clips[0].origin.value} ({', '.join(clip.name for clip in clips)})")
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="cameras", daemon=True)
+    thread.start()
+    fleet = SimulatedFleet(_specs(clips), cache=cache, probe_every=PROBE_EVERY)
+    try:
+        asyncio.run_coroutine_threadsafe(fleet.__aenter__(), loop).result(START_S)
+        yield DemoCameras(fleet, loop, clips)
+    finally:
+        loop.call_soon_threadsafe(fleet.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+def _specs(clips: list[DemoClip]) -> list[CameraSpec]:
+    specs = []
+    for number, place in enumerate(PLACES):
+        clip = clips[number % len(clips)]
+        specs.append(
+            CameraSpec(
+                camera_name(place),
+                (StreamSpec("main", clip.source, clip.encoding),),
+                user="recorder",
+                password=PASSWORD,
+                schemes=(Scheme.DIGEST_SHA256, Scheme.DIGEST_MD5, Scheme.BASIC),
+            )
+        )
+    return specs

@@ -1,0 +1,1 @@
+"""The processes of an embedded network, each assembled from the folder and the bus."""

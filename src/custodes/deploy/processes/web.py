@@ -1,0 +1,28 @@
+"""The web process."""
+
+from __future__ import annotations
+
+from custodes.adapters.bus.subjects import EVERY_HEALTH, Process, Role
+from custodes.adapters.objects.local import LocalObjectStore
+from custodes.base.clock import SystemClock
+from custodes.deploy.layout import NetworkFolder, read_settings
+from custodes.deploy.processes.connection import connected
+from custodes.services.bus_office import OUTSIDE, BusOffice
+from custodes.web.app import create_app
+from custodes.web.board import HealthBoard
+from custodes.web.server import serve
+
+
+async def run_web(folder: NetworkFolder) -> None:
+    """Serve until cancelled."""
+    settings = read_settings(folder)
+    store = LocalObjectStore.open(folder.store, settings.store_volume)
+    clock = SystemClock()
+    expected = ("keeper", "discloser", f"recorder-{settings.recorder.hex()}")
+    board = HealthBoard(clock, expected)
+    async with connected(folder, Process(Role.WEB)) as bus:
+        await bus.subscribe(EVERY_HEALTH, board.hear)
+        app = create_app(
+            board, BusOffice(bus), store, settings.network, OUTSIDE, place=str(folder.root), clock=clock
+        )
+        await serve(app, settings.http_port)

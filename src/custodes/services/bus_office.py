@@ -1,0 +1,36 @@
+"""Questions to services over the bus. Not from outside: web passes on what comes to it."""
+
+from __future__ import annotations
+
+from custodes.adapters.bus.subjects import CASE_OF, COSIGN, ENTRY_SUBMIT, FACT_REEL, FETCH, case, settings
+from custodes.base.errors import NotFoundError
+from custodes.base.ports import Bus
+
+KEEPER_SUBJECTS = {
+    "submit": ENTRY_SUBMIT,
+    "reel": FACT_REEL,
+    "fetch": FETCH,
+    "case": CASE_OF,
+    "cosign": COSIGN,
+}
+DISCLOSER_SUBJECTS = {name: case(name) for name in ("draft", "sign", "view", "status")}
+_SUBJECTS = {"keeper": KEEPER_SUBJECTS, "discloser": DISCLOSER_SUBJECTS}
+OUTSIDE = {"keeper": ("submit", "fetch", "case", "cosign"), "discloser": tuple(DISCLOSER_SUBJECTS)}
+
+
+class BusOffice:
+    """Asks services over the bus."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    async def ask(self, service: str, subject: str, question: bytes, timeout_s: float = 30.0) -> bytes:
+        """The service's answer. Errors: as refused; UnavailableError; NotFoundError for no such subject."""
+        known = _SUBJECTS.get(service, {}).get(subject)
+        if known is None:
+            raise NotFoundError(f"{service} cannot be asked about {subject!r}")
+        return await self._bus.request(known, question, timeout_s)
+
+    async def settings(self, recorder: bytes) -> bytes:
+        """The newest settings of a recorder, which alone has the right to ask."""
+        return await self._bus.request(settings(recorder.hex()), recorder, 30.0)
