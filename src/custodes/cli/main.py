@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="custodes", description="Run a public-space camera network that is accountable by construction."
     )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in COMMANDS:
+    # Only the module of the command given is loaded: a process sets its fences before any library makes a thread.
+    for name in [words[0]] if words and words[0] in COMMANDS else COMMANDS:
         importlib.import_module(f"custodes.cli.{name}").add_parser(subparsers)
     options = parser.parse_args(words)
     try:

@@ -9,11 +9,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import uvloop
+import structlog
 
-from custodes.base.fence.process import harden
+from custodes.base.fence.report import FenceReport
 from custodes.deploy.layout import NetworkFolder
+from custodes.deploy.processes.fences import set_fences
 
+Entry = Callable[[NetworkFolder, FenceReport], Awaitable[None]]
 ROLES = ("keeper", "discloser", "recorder", "web")
 
 
@@ -27,15 +29,20 @@ def add_parser(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Harden, then serve until SIGTERM or SIGINT."""
-    harden()
-    folder = NetworkFolder(options.folder)
-    uvloop.run(_until_told(_entry(options.role), folder))
+    folder = NetworkFolder(options.folder.resolve())
+    report = set_fences(options.role, folder)
+    for fence in report.missing:
+        structlog.get_logger(options.role).warning("fence missing", fence=fence.name, reason=fence.detail)
+    # Loaded behind the fences: this library and all that a role needs make threads or read files of their own.
+    import uvloop
+
+    uvloop.run(_until_told(_entry(options.role), folder, report))
     return 0
 
 
-async def _until_told(entry: Callable[[NetworkFolder], Awaitable[None]], folder: NetworkFolder) -> None:
+async def _until_told(entry: Entry, folder: NetworkFolder, report: FenceReport) -> None:
     async def serve() -> None:
-        await entry(folder)
+        await entry(folder, report)
 
     task = asyncio.ensure_future(serve())
     loop = asyncio.get_running_loop()
@@ -47,7 +54,7 @@ async def _until_told(entry: Callable[[NetworkFolder], Awaitable[None]], folder:
         return
 
 
-def _entry(role: str) -> Callable[[NetworkFolder], Awaitable[None]]:
+def _entry(role: str) -> Entry:
     # Imported here: a process loads what it needs and nothing of the others.
     if role == "keeper":
         from custodes.deploy.processes.keeper import run_keeper

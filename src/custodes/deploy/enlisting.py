@@ -103,7 +103,7 @@ def leave_for_start(folder: NetworkFolder, name: str, parcel: Parcel) -> None:
 def waiting_parcels(folder: NetworkFolder) -> list[tuple[Path, Parcel]]:
     """What waits for the start, KeyCerts and the recorder first, then cameras. Errors: CorruptError."""
     found = []
-    for path in sorted(folder.founding_file("x").parent.glob("*.json"), key=_founding_order):
+    for path in sorted(folder.founding_folder.glob("*.json"), key=_founding_order):
         try:
             found.append((path, Parcel.from_json(parse_canon(path.read_bytes()))))
         except InvalidError as error:

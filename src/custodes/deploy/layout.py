@@ -38,9 +38,14 @@ class NetworkFolder:
         """genesis.json."""
         return self.root / "genesis.json"
 
+    @property
+    def founding_folder(self) -> Path:
+        """Statements that wait for the next start."""
+        return self.root / "founding"
+
     def founding_file(self, name: str) -> Path:
-        """A signed statement that waits for the ledger to begin."""
-        return self.root / "founding" / f"{name}.json"
+        """A signed statement that waits for the next start."""
+        return self.founding_folder / f"{name}.json"
 
     @property
     def bus(self) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from custodes.adapters.exchange.folder import FolderOffice
 from custodes.adapters.exchange.http import HttpObjects, HttpOffice
-from custodes.adapters.objects.local import LocalObjectStore
+from custodes.adapters.objects.readonly import ReadOnlyObjects
 from custodes.deploy.layout import NetworkFolder, read_settings
 from custodes.services.ledger_view import ReadObject
 from custodes.services.office import Office
@@ -27,5 +27,4 @@ def reach(where: str) -> Place:
         return Place(HttpOffice(where), HttpObjects(where).get)
     folder = NetworkFolder(Path(where))
     settings = read_settings(folder)
-    store = LocalObjectStore.open(folder.store, settings.store_volume)
-    return Place(FolderOffice(folder.exchange), store.get)
+    return Place(FolderOffice(folder.exchange), ReadOnlyObjects(folder.store, settings.store_volume).get)

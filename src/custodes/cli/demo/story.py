@@ -85,7 +85,7 @@ def _tell(
     refused_case(network, report, say)
     say("[6/6] verifying from outside, with the independent checker …")
     verify_all(network, report)
-    say(f"      network: {report.verify}; package: {report.verify_package}")
+    say(f"      network: {report.verify[:300]}; package: {report.verify_package[:300]}")
 
 
 def _judge(network: DemoNetwork, cameras: DemoCameras, report: DemoReport, say: Say) -> None:

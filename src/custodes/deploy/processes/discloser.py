@@ -12,6 +12,7 @@ from custodes.adapters.secrets import read_sealing_key, read_signing_key
 from custodes.base.canon import canon
 from custodes.base.clock import SystemClock
 from custodes.base.errors import UnavailableError
+from custodes.base.fence.report import FenceReport
 from custodes.base.ports import Bus
 from custodes.deploy.layout import NetworkFolder, read_settings
 from custodes.deploy.processes.connection import connected
@@ -23,7 +24,7 @@ HEALTH_S = 1.0
 MAX_ALARMS = 50
 
 
-async def run_discloser(folder: NetworkFolder) -> None:
+async def run_discloser(folder: NetworkFolder, fences: FenceReport) -> None:
     """Serve until cancelled."""
     me = Process(Role.DISCLOSER)
     settings = read_settings(folder)

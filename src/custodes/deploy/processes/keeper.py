@@ -20,6 +20,7 @@ from custodes.adapters.sql.database import Database
 from custodes.adapters.sql.outbox import SqlOutbox
 from custodes.base.clock import SystemClock
 from custodes.base.errors import CustodesError, RefusedError
+from custodes.base.fence.report import FenceReport
 from custodes.base.ports import Bus
 from custodes.deploy.enlisting import read_genesis, waiting_parcels
 from custodes.deploy.layout import NetworkFolder, read_settings
@@ -51,7 +52,7 @@ class _Tell:
     settings_changed: Callable[[bytes], Awaitable[None]]
 
 
-async def run_keeper(folder: NetworkFolder) -> None:
+async def run_keeper(folder: NetworkFolder, fences: FenceReport) -> None:
     """Serve until cancelled."""
     me = Process(Role.KEEPER)
     async with connected(folder, me) as bus:

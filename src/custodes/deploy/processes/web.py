@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from custodes.adapters.bus.subjects import EVERY_HEALTH, Process, Role
-from custodes.adapters.objects.local import LocalObjectStore
+from custodes.adapters.objects.readonly import ReadOnlyObjects
 from custodes.base.clock import SystemClock
+from custodes.base.fence.report import FenceReport
 from custodes.deploy.layout import NetworkFolder, read_settings
 from custodes.deploy.processes.connection import connected
 from custodes.services.bus_office import OUTSIDE, BusOffice
@@ -13,10 +14,10 @@ from custodes.web.board import HealthBoard
 from custodes.web.server import serve
 
 
-async def run_web(folder: NetworkFolder) -> None:
+async def run_web(folder: NetworkFolder, fences: FenceReport) -> None:
     """Serve until cancelled."""
     settings = read_settings(folder)
-    store = LocalObjectStore.open(folder.store, settings.store_volume)
+    store = ReadOnlyObjects(folder.store, settings.store_volume)
     clock = SystemClock()
     expected = ("keeper", "discloser", f"recorder-{settings.recorder.hex()}")
     board = HealthBoard(clock, expected)
