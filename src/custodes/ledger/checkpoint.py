@@ -89,12 +89,16 @@ class SignedCheckpoint:
 
         Units: whole seconds of UTC. Errors: UnverifiedError for a line of that key that does not check.
         """
-        line = self._line(name, note_key_hash(name, COSIGNATURE_KIND, key))
+        line = self.cosignature(name, key)
         if line is None:
             return None
         seconds = int.from_bytes(line.payload[:_TIME_BYTES], "big")
         verify_signature(key, line.payload[_TIME_BYTES:], _cosigned_message(self.checkpoint, seconds))
         return seconds
+
+    def cosignature(self, name: str, key: bytes) -> NoteSignature | None:
+        """The line of this cosigner, unchecked."""
+        return self._line(name, note_key_hash(name, COSIGNATURE_KIND, key))
 
     def _line(self, name: str, key_hash: bytes) -> NoteSignature | None:
         for signature in self.signatures:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from custodes.base.clock import DAY_US
 from custodes.base.ids import ID_BYTES
 from custodes.ledger.rules.candidate import Candidate
 from custodes.ledger.rules.refusal import refuse
 
 if TYPE_CHECKING:
+    from custodes.ledger.rules.epochs import Epoch
     from custodes.ledger.rules.facts import Facts
 
+# What began within so long is not shredded for want of space.
+SPACE_FLOOR_US = DAY_US
 _NO_EPOCH = bytes(ID_BYTES)
 
 
@@ -52,6 +56,8 @@ def admit_shred(facts: Facts, candidate: Candidate) -> bool:
         refuse("shred-once", "a key is named twice")
     for item in items:
         _check_item(facts, candidate, item)
+    if candidate.body["reason"] == "space":
+        _check_space(facts, candidate)
     for item in items:
         pool = facts.pools[item["pool"]]
         pool.shredded[item["index"]] = 1
@@ -77,5 +83,26 @@ def _check_item(facts: Facts, candidate: Candidate, item: dict[str, Any]) -> Non
     live = [facts.epochs.live[epoch] for epoch in epochs]
     if reason == "deadline" and any(candidate.admitted_us < epoch.deadline_us for epoch in live):
         refuse("shred-deadline", "an epoch's deadline has not come")
-    if any(candidate.admitted_us <= facts.held_until_us.get(epoch, -1) for epoch in epochs):
+    # Of an entry for space the order is checked with holds of both kinds, below.
+    held = any(candidate.admitted_us <= facts.held_until_us.get(epoch, -1) for epoch in epochs)
+    if held and reason != "space":
         refuse("shred-hold", "an epoch is under a full hold")
+
+
+def _check_space(facts: Facts, candidate: Candidate) -> None:
+    now_us = candidate.admitted_us
+    held = {epoch for hold in facts.holds.values() if now_us <= hold.until_us for epoch in hold.epochs}
+    going: dict[bytes, Epoch] = {}
+    for item in candidate.body["items"]:
+        for epoch in facts.pools[item["pool"]].epochs[item["index"]]:
+            going[epoch] = facts.epochs.live[epoch]
+    for found in going.values():
+        if not found.closed or now_us <= found.utc0_us + SPACE_FLOOR_US:
+            refuse("shred-space", "an epoch is still open or began within 24 hours")
+        for utc0_us, epoch in facts.epochs.by_stream[found.stream]:
+            if utc0_us >= found.utc0_us:
+                break
+            if epoch not in going and epoch not in held:
+                refuse("shred-space", f"epoch {epoch.hex()} of the stream is older and stays")
+    if not held.isdisjoint(going):
+        refuse("shred-hold", "an epoch is under a hold")
