@@ -86,7 +86,7 @@ class Store:
         header: Json = self.network.header(label, slots=slots, **changes)
         epoch = unb64(header["epoch"])
         share_set = {
-            "commitments": [b64(one) for one in self.network.commitments(epoch, self.keys(header))],
+            "commitments": b64(b"".join(self.network.commitments(epoch, self.keys(header)))),
             "format": "custodes/share-set/v1",
             "header": header,
             "sealed": b64(b"\7" * 1200),
@@ -358,7 +358,7 @@ class Package:
             "request": self.file,
             "videos": [],
         }
-        self.add_video("bridge-00000000-1.mp4", included)
+        self.add_video("video/bridge-00000000-1.mp4", included)
         return self
 
     def envelope_name(self, one: Sealed) -> str:
@@ -390,7 +390,7 @@ class Package:
     def key_row(self) -> Json:
         keys, epoch = self.store.keys(self.header), unb64(self.header["epoch"])
         return {
-            "commitments": [b64(one) for one in self.network.commitments(epoch, keys)],
+            "commitments": b64(b"".join(self.network.commitments(epoch, keys))),
             "epoch": self.header["epoch"],
             "slots": [{"key": b64(keys[slot]), "slot": slot} for slot in self.slots],
         }
@@ -401,7 +401,7 @@ class Package:
             units += self.store.units(one.sequence)
             times += [(one.header["elapsed_us"] + at * 1_000_000) * 9 // 100 for at in range(4)]
         data = mp4(units, times)
-        self.files[f"video/{name}"] = data
+        self.files[name] = data
         self.list["videos"].append(
             {
                 "name": name,

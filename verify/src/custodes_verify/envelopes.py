@@ -60,8 +60,10 @@ FOOTER = members(
 
 @dataclass(frozen=True)
 class Chunk:
-    """A chunk's ciphertext and the hash that its frame states."""
+    """A chunk: its number, whether it says that it is the last, its ciphertext and the hash stated."""
 
+    number: int
+    last: bool
     ciphertext: memoryview
     stated: bytes
 
@@ -75,7 +77,6 @@ class Envelope:
     start: int
     end: int = 0
     chunks: list[Chunk] = field(default_factory=list)
-    whole: bool = False
     faults: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -84,11 +85,31 @@ class Envelope:
         number: int = self.header["sequence"]
         return number
 
+    @property
+    def whole(self) -> bool:
+        """Whether its last chunk is there."""
+        return bool(self.chunks) and self.chunks[-1].last
+
+    def order_fault(self) -> tuple[str, str] | None:
+        """What is wrong with the numbers of its chunks, whether or not it ends with a last one."""
+        numbers = [chunk.number for chunk in self.chunks]
+        if not numbers:
+            return "cut", "it has no chunk"
+        if len(set(numbers)) < len(numbers):
+            return "replayed", "a chunk is there twice"
+        if max(numbers) >= len(numbers):
+            return "cut", "a chunk is missing"
+        if any(chunk.last and chunk.number < max(numbers) for chunk in self.chunks):
+            return "surplus", "a chunk follows the last one"
+        if numbers != sorted(numbers):
+            return "swapped", "its chunks are out of order"
+        return None
+
     def hash(self) -> bytes:
         """The envelope hash over the hashes that the frames state."""
         running = hashlib.sha256(message("envelope", self.header_hash))
-        for number, chunk in enumerate(self.chunks):
-            running.update(u64(number) + u64(len(chunk.ciphertext)) + chunk.stated)
+        for chunk in self.chunks:
+            running.update(u64(chunk.number) + u64(len(chunk.ciphertext)) + chunk.stated)
         return running.digest()
 
 
@@ -147,6 +168,10 @@ def read_reel(data: bytes, *, footer: bool = True) -> Reel:
             at = data.find(_HEADER_MAGIC, at + 1)
             if at < 0:
                 break
+    for envelope in reel.envelopes:
+        fault = envelope.order_fault()
+        if fault is not None:
+            envelope.faults.append(fault)
     if footer and reel.footer is None and not reel.faults:
         reel.faults.append(("cut", "has no footer"))
     return reel
@@ -169,16 +194,11 @@ def _take(reel: Reel, frame: _Frame, at: int) -> None:
 def _take_chunk(envelope: Envelope, frame: _Frame) -> None:
     number = int.from_bytes(frame.fields[:4], "big")
     last = frame.fields[4]
-    if envelope.whole:
-        raise MalformedError("a chunk after the last one")
     if last > 1 or any(frame.fields[5:]) or len(frame.payload) < 16:
         raise MalformedError("a chunk whose fields cannot be")
-    if number != len(envelope.chunks):
-        envelope.faults.append(("swapped", f"chunk {number} where chunk {len(envelope.chunks)} should be"))
     if hashlib.sha256(frame.payload).digest() != frame.stated:
         envelope.faults.append(("flipped", f"chunk {number} is not what its hash says"))
-    envelope.chunks.append(Chunk(frame.payload, frame.stated))
-    envelope.whole = last == 1
+    envelope.chunks.append(Chunk(number, last == 1, frame.payload, frame.stated))
     envelope.end = frame.end
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from custodes_verify.bytes import canon, digest, parse, sha256, u16
-from custodes_verify.envelopes import REEL_LIMIT, Envelope, read_reel
-from custodes_verify.errors import MalformedError, UnreadableError
+from custodes_verify.envelopes import REEL_LIMIT, Envelope
+from custodes_verify.errors import DamagedError, MalformedError, UnreadableError
 from custodes_verify.evidence import Evidence, EvidenceReader, Slot, check_case
 from custodes_verify.ledger import Ledger
 from custodes_verify.merkle import root_by_path, root_of
@@ -19,7 +19,7 @@ from custodes_verify.mp4 import read_track
 from custodes_verify.note import NOTE_LIMIT, Checkpoint, is_signed, read_checkpoint
 from custodes_verify.options import Options
 from custodes_verify.packagelist import LIST_LIMIT, PACKAGE_LIST
-from custodes_verify.records import Segment, open_envelope, read_records
+from custodes_verify.records import Segment, check_cut, only_envelope, read_segment
 from custodes_verify.report import Report, instant
 from custodes_verify.schema import Body
 from custodes_verify.source import FolderSource
@@ -170,17 +170,16 @@ def _open_envelopes(
                 raise MalformedError(f"is of slot {slot[1]}, which was not granted")
             if slot not in keys:
                 raise MalformedError(f"is of slot {slot[1]}, whose key is not in the package")
-            segment = read_records(open_envelope(envelope, keys[slot]), whole=envelope.whole)
-            if segment.codec not in ("", envelope.header["codec"]):
-                raise MalformedError("names another codec inside than outside")
+            segment = read_segment(envelope, keys[slot])
+        except DamagedError as error:
+            report.find(error.kind, name, str(error))
+            continue
         except (MalformedError, UnreadableError) as error:
             report.find("envelope", name, str(error))
             continue
         before = contents.hashes.get((row["epoch"], row["sequence"] - 1))
         if before is not None and envelope.header["previous"] != before:
             report.find("swapped", name, "does not follow the envelope before it")
-        if pair in contents.segments:
-            report.find("replayed", name, "is listed twice")
         contents.segments[pair], contents.hashes[pair] = segment, envelope.hash()
         contents.slots.add(slot)
     return contents
@@ -191,11 +190,7 @@ def _accounted(evidence: Evidence, row: Body, data: bytes) -> Envelope:
 
     Errors: MalformedError.
     """
-    reel = read_reel(data, footer=False)
-    if len(reel.envelopes) != 1 or reel.faults or reel.footer or reel.envelopes[0].faults:
-        faults = [what for _, what in reel.faults + [f for one in reel.envelopes for f in one.faults]]
-        raise MalformedError(f"is not one sound envelope {'; '.join(faults[:3])}".strip())
-    envelope = reel.envelopes[0]
+    envelope = only_envelope(data)
     entry = evidence.epochs.get(row["epoch"])
     statement = evidence.statements.get(row["account"])
     if entry is None or statement is None:
@@ -214,8 +209,10 @@ def _accounted(evidence: Evidence, row: Body, data: bytes) -> Envelope:
     if root_by_path(leaf, row["leaf"], row["leaves"], row["path"]) != statement.body["root"]:
         raise MalformedError("is not the envelope that was accounted for")
     cut = evidence.cuts.get((row["epoch"], row["sequence"]))
-    if not envelope.whole and cut != (len(envelope.chunks), envelope.hash()):
-        raise MalformedError("is cut and no statement in the package says so")
+    if cut is not None:
+        check_cut(envelope, *cut)
+    elif not envelope.whole:
+        raise DamagedError("cut", "ends early and no statement in the package says so")
     return envelope
 
 
@@ -225,7 +222,7 @@ def _check_videos(
     shown: set[tuple[bytes, int]] = set()
     good = 0
     for video in package["videos"]:
-        name = "video/" + video["name"].removeprefix("video/")
+        name = video["name"]
         shown.update(video["sequences"])
         try:
             _check_video(folder / name, evidence, video, contents)

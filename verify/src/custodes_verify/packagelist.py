@@ -22,12 +22,14 @@ from custodes_verify.schema import (
     X_WING,
     Body,
     Reader,
+    ascending,
     fixed,
     integer,
     listed,
     matching,
     members,
     one_of,
+    rows,
     scope,
     text,
 )
@@ -87,10 +89,11 @@ REQUEST_FILE = members(
         500,
     ),
 )
+_OPENING = members(custodian=_INDEX, reason=_LONG_TEXT, salt=HASH, scope=scope)
 PACKAGE_LIST = members(
     camera_names=_mapping(16, text(), 500),
-    entries=listed(members(entry=ANY_BYTES, index=COUNT_OR_NONE, path=_PATH), 100_000, 1),
-    envelopes=listed(
+    entries=ascending(members(entry=ANY_BYTES, index=COUNT_OR_NONE, path=_PATH), 100_000, "index"),
+    envelopes=ascending(
         members(
             account=COUNT_OR_NONE,
             epoch=ID,
@@ -101,22 +104,26 @@ PACKAGE_LIST = members(
             stream=ID,
         ),
         ENVELOPES_MAX,
+        "stream",
+        "epoch",
+        "sequence",
     ),
     format=fixed("custodes/package-list/v1"),
-    keys=listed(
+    keys=ascending(
         members(
-            commitments=listed(HASH, 65_535, 1),
+            commitments=rows(32, 65_535),
             epoch=ID,
-            slots=listed(members(key=HASH, slot=SLOT), 65_535, 1),
+            slots=ascending(members(key=HASH, slot=SLOT), 65_535, "slot"),
         ),
         500,
+        "epoch",
     ),
     network=HASH,
-    openings=listed(members(custodian=_INDEX, reason=_LONG_TEXT, salt=HASH, scope=scope), 16),
+    openings=ascending(_OPENING, 16, "custodian"),
     request=REQUEST_FILE,
     videos=listed(
         members(
-            name=matching(r"(video/)?[A-Za-z0-9._-]{1,200}\.mp4"),
+            name=matching(r"video/[A-Za-z0-9-]{1,100}\.mp4"),
             sequences=listed(_pair, ENVELOPES_MAX, 1),
             sha256=HASH,
             stream=ID,

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from custodes_verify.bytes import message
-from custodes_verify.envelopes import Envelope
-from custodes_verify.errors import MalformedError
+from custodes_verify.envelopes import Envelope, read_reel
+from custodes_verify.errors import DamagedError, MalformedError
 
 _RECORD = struct.Struct(">BBIQqQ")
 _PARAMETERS, _UNIT = 1, 2
@@ -42,22 +42,63 @@ class Segment:
     units: tuple[Unit, ...]
 
 
+def only_envelope(data: bytes) -> Envelope:
+    """The one envelope that `data` is, as sound as can be seen without a key; it may lack its end.
+
+    Errors: DamagedError.
+    """
+    reel = read_reel(data, footer=False)
+    for fault in [*reel.faults, *(one for envelope in reel.envelopes for one in envelope.faults)]:
+        raise DamagedError(*fault)
+    if len(reel.envelopes) != 1 or reel.footer is not None:
+        raise DamagedError("surplus", "it is not one envelope")
+    return reel.envelopes[0]
+
+
+def check_cut(envelope: Envelope, chunks: int, envelope_hash: bytes | None) -> None:
+    """Refuse an envelope that is not cut as a statement says.
+
+    Errors: DamagedError, MalformedError.
+    """
+    if envelope.whole:
+        raise MalformedError("is not cut, and a statement says that it is")
+    if len(envelope.chunks) != chunks:
+        kind = "surplus" if len(envelope.chunks) > chunks else "cut"
+        raise DamagedError(kind, f"has {len(envelope.chunks)} chunks where a statement says {chunks}")
+    if envelope_hash is not None and envelope.hash() != envelope_hash:
+        raise DamagedError("swapped", "is cut and not the envelope that a statement names")
+
+
 def open_envelope(envelope: Envelope, slot_key: bytes) -> bytes:
     """The chunks' plaintexts joined.
 
-    Errors: MalformedError where the key does not open it.
+    Errors: DamagedError where the key does not open all.
     """
     info = message("custodes/segment/v1", envelope.header_hash)
     cipher = AESGCM(HKDF(SHA256(), 32, None, info).derive(slot_key))
-    parts = []
-    for number, chunk in enumerate(envelope.chunks):
-        last = envelope.whole and number == len(envelope.chunks) - 1
-        nonce = bytes(7) + struct.pack(">IB", number, last)
+    parts, closed = [], []
+    for chunk in envelope.chunks:
+        nonce = bytes(7) + struct.pack(">IB", chunk.number, chunk.last)
         try:
             parts.append(cipher.decrypt(nonce, bytes(chunk.ciphertext), b""))
-        except InvalidTag as error:
-            raise MalformedError(f"chunk {number} does not open with the slot's key") from error
+        except InvalidTag:
+            closed.append(chunk.number)
+    if closed and parts:
+        raise DamagedError("swapped", f"chunk {closed[0]} was sealed for another place")
+    if closed:
+        raise DamagedError("wrong-key", "the slot's key opens no chunk of it")
     return b"".join(parts)
+
+
+def read_segment(envelope: Envelope, slot_key: bytes) -> Segment:
+    """Open and read an envelope.
+
+    Errors: MalformedError.
+    """
+    segment = read_records(open_envelope(envelope, slot_key), whole=envelope.whole)
+    if segment.codec not in ("", envelope.header["codec"]):
+        raise MalformedError("names another codec inside than outside")
+    return segment
 
 
 def split_nals(payload: bytes) -> tuple[bytes, ...]:

@@ -187,6 +187,8 @@ def _ascending(scope: list[Body]) -> list[Body]:
         raise MalformedError("not ascending by stream and epoch")
     if not all(is_ascending(row["slots"]) for row in scope):
         raise MalformedError("slots not ascending")
+    if len({row["epoch"] for row in scope}) != len(scope):
+        raise MalformedError("an epoch is there twice")
     return scope
 
 

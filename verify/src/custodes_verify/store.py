@@ -19,12 +19,12 @@ from custodes_verify.manifests import Accounted, Statements, read_manifests
 from custodes_verify.merkle import root_of
 from custodes_verify.report import Report, instant
 from custodes_verify.rules.state import Epoch
-from custodes_verify.schema import ANY_BYTES, HASH, Body, fixed, listed, members
+from custodes_verify.schema import ANY_BYTES, Body, fixed, members, rows
 from custodes_verify.source import Source
 
 _SET_LIMIT = 16 * 1024 * 1024
-_SHARE_SET = members(
-    commitments=listed(HASH, 65_535, 1),
+SHARE_SET = members(
+    commitments=rows(32, 65_535),
     format=fixed("custodes/share-set/v1"),
     header=HEADER,
     sealed=ANY_BYTES,
@@ -148,7 +148,7 @@ class _EpochCheck:
             if digest("custodes/share-set/v1", data) != self._epoch.set_hash:
                 raise MalformedError("is not the one whose hash the ledger has")
             parsed = parse(data)
-            body = _SHARE_SET(parsed)
+            body = SHARE_SET(parsed)
             if hash_header(parsed["header"]) != self._epoch.header_hash:
                 raise MalformedError("has another header than the ledger")
             if len(body["commitments"]) != self._epoch.slots:
@@ -288,7 +288,7 @@ def _stated_utc0(source: Source, folder: str) -> int | None:
         data = source.read(f"{folder}/shares", _SET_LIMIT)
         if data is None:
             return None
-        body: Body = _SHARE_SET(parse(data))
+        body: Body = SHARE_SET(parse(data))
     except MalformedError:
         return None
     utc0_us: int = body["header"]["utc0_us"]
