@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,9 +12,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from custodes.adapters.rtsp.client import CameraSource, SessionLimits, run_session
-from custodes.adapters.rtsp.notices import Notice, NoticeKind
-from custodes.base.clock import SystemClock
-from custodes.media.packets import AccessUnit, ParameterSets
+from custodes.adapters.rtsp.notices import Notice, NoticeBoard, NoticeKind
+from custodes.adapters.rtsp.sdp import VideoTrack
+from custodes.adapters.rtsp.video import VideoReceiver
+from custodes.base.clock import ManualClock, SystemClock
+from custodes.media.nal import split_nals
+from custodes.media.packets import AccessUnit, Codec, ParameterSets
 
 PATIENCE_S = 60.0
 
@@ -100,3 +104,115 @@ def receiving() -> Callable[..., object]:
 def sink() -> KeepingSink:
     """A sink that keeps everything."""
     return KeepingSink()
+
+
+@dataclass
+class Camera:
+    """Writes the packets of one source, as a camera would."""
+
+    ssrc: int = 0x1234
+    payload_type: int = 96
+    sequence: int = 100
+    timestamp: int = 900_000
+
+    def packet(self, payload: bytes, *, marker: bool = False) -> bytes:
+        """The next packet of the present time stamp."""
+        head = struct.pack(
+            "!BBHII", 0x80, self.payload_type | marker << 7, self.sequence & 0xFFFF, self.timestamp, self.ssrc
+        )
+        self.sequence += 1
+        return head + payload
+
+    def picture(self, *nals: bytes, fragment: int = 1400, step: int = 3600) -> list[bytes]:
+        """The packets of an H.264 picture, fragmented where it must be; the marker stands on the last."""
+        payloads: list[bytes] = []
+        for nal in nals:
+            if len(nal) <= fragment:
+                payloads.append(nal)
+                continue
+            pieces = [nal[at : at + fragment] for at in range(1, len(nal), fragment)]
+            for index, piece in enumerate(pieces):
+                flags = (0x80 if index == 0 else 0) | (0x40 if index == len(pieces) - 1 else 0)
+                payloads.append(bytes((nal[0] & 0xE0 | 28, nal[0] & 0x1F | flags)) + piece)
+        self.timestamp = (self.timestamp + step) % 2**32
+        last = len(payloads) - 1
+        return [self.packet(payload, marker=index == last) for index, payload in enumerate(payloads)]
+
+
+def video_receiver(
+    sink: KeepingSink, clock: ManualClock, *, codec: Codec = Codec.H264, reorders: bool = False
+) -> VideoReceiver:
+    """A receiver that reports to a sink."""
+    track = VideoTrack(codec, 96, "", (), False)
+    return VideoReceiver(track, sink, NoticeBoard(sink.on_notice, clock), clock, reorders=reorders)
+
+
+@dataclass
+class Bench:
+    """A receiver, its sink, its clock and a camera; packets go in one by one, 1 ms apart."""
+
+    codec: Codec = Codec.H264
+    reorders: bool = False
+    sink: KeepingSink = field(default_factory=KeepingSink)
+    clock: ManualClock = field(default_factory=ManualClock)
+    camera: Camera = field(default_factory=Camera)
+
+    def __post_init__(self) -> None:
+        self.video = video_receiver(self.sink, self.clock, codec=self.codec, reorders=self.reorders)
+
+    def receive(self, *packets: bytes) -> None:
+        """Let packets arrive."""
+        for packet in packets:
+            self.clock.advance(1000)
+            self.video.on_rtp(memoryview(bytearray(packet)), self.clock.boot_us())
+            self.video.rtp.keep()
+
+    def nals(self, index: int = -1) -> list[bytes]:
+        """The NAL units of an access unit that was handed on."""
+        return [bytes(nal) for nal in split_nals(self.sink.units[index].data)]
+
+    def trust_markers(self) -> None:
+        """Send one ordinary picture and the beginning of time that follows it."""
+        self.receive(*self.camera.picture(IDR))
+
+    @property
+    def total_loss(self) -> int:
+        """Packets that access units say are missing."""
+        return sum(unit.loss_before for unit in self.sink.units)
+
+
+# Slices that start their picture, and one that goes on with it.
+IDR = b"\x65\x88" + bytes(range(1, 200))
+PREDICTED = b"\x41\x9a" + bytes(range(1, 100))
+CONTINUED = b"\x41\x4a" + bytes(range(1, 100))
+PREDICTED_LARGE = b"\x41\x9a" + bytes(range(1, 251)) * 40
+
+
+@pytest.fixture
+def bench() -> Bench:
+    """An H.264 receiver over TCP."""
+    return Bench()
+
+
+@pytest.fixture(scope="session")
+def benches() -> type[Bench]:
+    """Receivers of other kinds."""
+    return Bench
+
+
+@dataclass(frozen=True)
+class Nals:
+    """NAL units to send."""
+
+    idr: bytes = IDR
+    predicted: bytes = PREDICTED
+    continued: bytes = CONTINUED
+    large: bytes = PREDICTED_LARGE
+    sps: bytes = bytes.fromhex("6742c01fda014016ec0440000003004000000c83c60ca8")
+    pps: bytes = bytes.fromhex("68ce3c80")
+
+
+@pytest.fixture(scope="session")
+def nals() -> Nals:
+    """NAL units to send."""
+    return Nals()

@@ -74,7 +74,7 @@ class VideoReceiver:
         try:
             for report in parse_compound(packet):
                 if self.rtp.reception.ssrc < 0:
-                    # Whose report it is shows the first RTP packet.
+                    # The first RTP packet will show whose report it is.
                     self._early = (report, boot_us)
                 else:
                     self._take_report(report, boot_us)
