@@ -100,6 +100,10 @@ def _claim_recorders(state: State, report: Report) -> None:
     for key, recorder in state.recorders.items():
         if recorder.number:
             report.prove(f"recorder {key.hex()}: one chain of {recorder.number} statements")
+        if recorder.silences:
+            from_us, to_us = map(instant, recorder.longest_silence)
+            what = f"{recorder.silences} silences, the longest from {from_us} to {to_us}"
+            report.skip(f"what recorder {key.hex()} did while it made no statement: {what}")
     gaps = {name[4:]: count for name, count in state.counts.items() if name.startswith("gap:")}
     if gaps:
         listed = ", ".join(f"{reason} {count}" for reason, count in sorted(gaps.items()))

@@ -24,7 +24,7 @@ from custodes_verify.report import Report, instant
 from custodes_verify.schema import Body
 from custodes_verify.source import FolderSource
 from custodes_verify.timeline import Timed, file_times
-from custodes_verify.witnesses import vouchers
+from custodes_verify.witnesses import judge, vouchers
 
 _SECOND_US = 1_000_000
 
@@ -56,7 +56,7 @@ def check_package(folder: Path, options: Options, ledger: Ledger | None, report:
     evidence = EvidenceReader(checkpoint, q, report).read(package["entries"])
     if not _check_network(options, ledger, evidence, package, report):
         return
-    _check_time(checkpoint, evidence, report)
+    _check_time(checkpoint, options, evidence, report)
     if ledger is not None:
         _check_against(ledger, checkpoint, q, report)
     granted = check_case(evidence, raw, package, report)
@@ -90,7 +90,7 @@ def _check_network(
     return False
 
 
-def _check_time(checkpoint: Checkpoint, evidence: Evidence, report: Report) -> None:
+def _check_time(checkpoint: Checkpoint, options: Options, evidence: Evidence, report: Report) -> None:
     log = evidence.state.genesis["log"]
     where = f"package, checkpoint {checkpoint.size}"
     if checkpoint.origin != log["origin"] or not is_signed(checkpoint, log["origin"], log["key"]):
@@ -98,9 +98,7 @@ def _check_time(checkpoint: Checkpoint, evidence: Evidence, report: Report) -> N
         return
     roster = evidence.state.in_force()
     found = vouchers(checkpoint, log["origin"], roster)
-    if len(found.outside) < roster.witnesses_needed:
-        what = f"{len(found.outside)} of {roster.witnesses_needed} witnesses cosigned it"
-        report.find("witnesses", where, what)
+    judge(report, checkpoint, roster, found, options.policy)
     oldest = found.oldest()
     if oldest is None:
         report.skip("when the package's footage was sealed: nobody cosigned its checkpoint")

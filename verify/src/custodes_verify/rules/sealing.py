@@ -11,6 +11,7 @@ from custodes_verify.schema import Body, is_ascending
 
 LATE_US = 600_000_000
 _CHANGE_MARGIN_US = 600_000_000
+_SILENCE_US = 120_000_000
 _OLD_KEY_US = 14 * 86_400_000_000
 
 
@@ -139,7 +140,7 @@ def account(state: State, entry: Entry) -> None:
     if recorder.run is not None and body["run"] != recorder.run:
         raise RuleError("account-run", f"run {body['run']} while run {recorder.run} is current")
     _close(state, recorder, body)
-    recorder.run, recorder.minute_us, recorder.lost = body["run"], body["minute_us"], False
+    _go_on(recorder, body)
 
 
 def restart(state: State, entry: Entry) -> None:
@@ -150,7 +151,7 @@ def restart(state: State, entry: Entry) -> None:
     if recorder.run is not None and not (body["previous_run"] == recorder.run < body["run"]):
         raise RuleError("restart-run", f"run {body['run']} does not follow run {recorder.run}")
     _close(state, recorder, body)
-    recorder.run, recorder.minute_us, recorder.lost = body["run"], body["minute_us"], False
+    _go_on(recorder, body)
 
 
 def _follow(recorder: Recorder, entry: Entry) -> None:
@@ -162,6 +163,16 @@ def _follow(recorder: Recorder, entry: Entry) -> None:
     _require_late(entry, body["minute_us"] + LATE_US)
     if not follows:
         raise RuleError("account-chain", f"statement {body['number']} does not follow statement {number}")
+
+
+def _go_on(recorder: Recorder, body: Body) -> None:
+    before_us, now_us = recorder.minute_us, body["minute_us"]
+    if before_us and now_us - before_us > _SILENCE_US:
+        recorder.silences += 1
+        from_us, to_us = recorder.longest_silence
+        if now_us - before_us > to_us - from_us:
+            recorder.longest_silence = (before_us, now_us)
+    recorder.run, recorder.minute_us, recorder.lost = body["run"], now_us, False
 
 
 def _close(state: State, recorder: Recorder, body: Body) -> None:

@@ -23,13 +23,18 @@ class Staff:
 
 @dataclass(slots=True)
 class Recorder:
-    """A recorder and the head of its chain of statements; `run` is None before its first."""
+    """A recorder and the head of its chain of statements; `run` is None before its first.
+
+    A silence is a time of over two minutes, (from, to), between two statements.
+    """
 
     key: bytes
     head: bytes
     number: int = 0
     run: int | None = None
     minute_us: int = 0
+    silences: int = 0
+    longest_silence: tuple[int, int] = (0, 0)
     open_epochs: set[bytes] = field(default_factory=set)
     lost: bool = False
 
