@@ -20,7 +20,7 @@ def town() -> Town:
     built.advance(11 * MINUTE_US)
     built.admit_signed(late)
     built.admit("request")
-    built.grant(built._last_request())
+    built.grant(built.last_request)
     for custodian in (1, 2):
         built.admit("release", custodian=custodian)
     built.admit("disclosure")

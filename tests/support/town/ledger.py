@@ -80,6 +80,16 @@ class Town:
     def network(self) -> bytes:
         return self.state.genesis.network
 
+    @property
+    def last_request(self) -> bytes:
+        """The newest request; of none, a hash that no request has."""
+        return next(reversed(self.state.facts.requests), digest("no request"))
+
+    @property
+    def last_hold(self) -> bytes:
+        """The newest hold; of none, an id that no hold has."""
+        return next(reversed(self.state.facts.holds), make_id("no hold"))
+
     def advance(self, us: int) -> None:
         self.now_us += us
 
@@ -273,7 +283,7 @@ class Town:
 
     def _unwrap(self, changes: dict[str, Any]) -> tuple[dict[str, Any], list[SigningKey]]:
         fetch = digest(f"fetch/{sum(self.state.facts.unwraps.values()) + 1}")
-        purpose = {"hash": b64u(self._last_request()), "kind": "request"}
+        purpose = {"hash": b64u(self.last_request), "kind": "request"}
         body = {"count": 1, "custodian": 1, "fetch": b64u(fetch), "purpose": purpose}
         return body, [self.keeper.signing]
 
@@ -323,15 +333,12 @@ class Town:
         }
         return body, [self.discloser.signing, self.supervisor.key, self.investigator.key]
 
-    def _last_request(self) -> bytes:
-        return next(reversed(self.state.facts.requests), digest("no request"))
-
     def _withdrawn(self, changes: dict[str, Any]) -> tuple[dict[str, Any], list[SigningKey]]:
-        return {"request": b64u(self._last_request())}, [self.supervisor.key]
+        return {"request": b64u(self.last_request)}, [self.supervisor.key]
 
     def _decision(self, changes: dict[str, Any]) -> tuple[dict[str, Any], list[SigningKey]]:
         index, key = self._by_custodian(changes)
-        request = self._last_request()
+        request = self.last_request
         body = {
             "checkpoint": {"root": b64u(self.state.tree.root()), "size": self.state.size},
             "client": "installed",
@@ -346,7 +353,7 @@ class Town:
 
     def _release(self, changes: dict[str, Any]) -> tuple[dict[str, Any], list[SigningKey]]:
         index, key = self._by_custodian(changes)
-        request = self._last_request()
+        request = self.last_request
         known = self.state.facts.requests.get(request)
         body = {
             "count": 2,
@@ -362,12 +369,12 @@ class Town:
             "count": 2,
             "envelopes": 12,
             "package": b64u(digest("package")),
-            "request": b64u(self._last_request()),
+            "request": b64u(self.last_request),
         }
         return body, [self.discloser.signing]
 
     def _failed(self, changes: dict[str, Any]) -> tuple[dict[str, Any], list[SigningKey]]:
-        body = {"blamed": 0, "reason": "a share is missing", "request": b64u(self._last_request())}
+        body = {"blamed": 0, "reason": "a share is missing", "request": b64u(self.last_request)}
         return body, [self.discloser.signing]
 
     def _hold(self, changes: dict[str, Any]) -> tuple[dict[str, Any], list[SigningKey]]:
@@ -379,16 +386,15 @@ class Town:
             "epochs": [self.epochs[0]["epoch"]] if self.epochs else [b64u(make_id("no epoch"))],
             "hold": b64u(make_id(f"hold/{number}")),
             "kind": "provisional",
-            "request": "" if provisional else b64u(self._last_request()),
+            "request": "" if provisional else b64u(self.last_request),
             "until_us": self.now_us + 7 * DAY_US,
         }
         return body, [self.supervisor.key if provisional else self.keeper.signing]
 
     def _hold_share(self, changes: dict[str, Any]) -> tuple[dict[str, Any], list[SigningKey]]:
         index, key = self._by_custodian(changes)
-        hold = next(reversed(self.state.facts.holds), make_id("no hold"))
         header_hash = typed_hash("custodes/header/v1", canon(self.epochs[0]))
-        body = {"custodian": index, "header": b64u(header_hash), "hold": b64u(hold)}
+        body = {"custodian": index, "header": b64u(header_hash), "hold": b64u(self.last_hold)}
         return {**body, "message": b64u(digest(f"hold-share/{index}"))}, [key]
 
     def _incident(self, changes: dict[str, Any]) -> tuple[dict[str, Any], list[SigningKey]]:

@@ -242,11 +242,10 @@ def _read(statement: Statement, admitted_us: int, index: int) -> Candidate:
 
 
 def _check_common(facts: Facts, candidate: Candidate) -> None:
-    if candidate.name != "genesis":
-        if facts.genesis is None:
-            refuse("genesis-first", "a ledger begins with genesis")
-        if candidate.body["network"] != facts.genesis.network:
-            refuse("network", "the entry is of another network")
+    if (candidate.name == "genesis") != (facts.genesis is None):
+        refuse("genesis-first", "a ledger begins with genesis and has no second")
+    if facts.genesis is not None and candidate.body["network"] != facts.genesis.network:
+        refuse("network", "the entry is of another network")
     if candidate.admitted_us < facts.admitted_us:
         refuse("admitted-order", f"{candidate.admitted_us} is before the entry before")
     if candidate.hash in facts.statements:
