@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from custodes_verify.bytes import canon, digest, key_id, parse, sha256, to_base64url, u16
-from custodes_verify.entries import HEADER, SCHEMAS
+from custodes_verify.bytes import canon, digest, from_base64url, key_id, parse, sha256, to_base64url, u16
+from custodes_verify.entries import HEADER, SCHEMAS, read_leaf
 from custodes_verify.envelopes import hash_header, index_faults, read_reel
-from custodes_verify.errors import DamagedError, MalformedError
+from custodes_verify.errors import DamagedError, MalformedError, RuleError
+from custodes_verify.main import main
 from custodes_verify.manifests import Statement, read_manifest
-from custodes_verify.merkle import root_by_path, root_of
+from custodes_verify.merkle import Tree, leaf_hash, root_by_path, root_of, rows_of
 from custodes_verify.packagelist import PACKAGE_LIST, REQUEST_FILE, slots_of
 from custodes_verify.records import (
     check_cut,
@@ -27,6 +28,8 @@ from custodes_verify.records import (
     read_segment,
 )
 from custodes_verify.rules.opening import decisions_hash
+from custodes_verify.rules.replay import replay
+from custodes_verify.rules.state import State
 from custodes_verify.store import SHARE_SET
 
 VECTORS = Path(__file__).resolve().parents[2] / "vectors"
@@ -200,3 +203,79 @@ def test_key_ids() -> None:
 def decode(text: str) -> bytes:
 
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+LEDGER: dict[str, Any] = json.loads((VECTORS / "ledger.json").read_text())
+LEAVES = [row["entry"].encode() for row in LEDGER["entries"]]
+
+
+def replayed(leaves: list[bytes]) -> State:
+    """The state after these entries, all of them admitted."""
+    tree = Tree()
+    tree.extend(rows_of([leaf_hash(leaf) for leaf in LEAVES]))
+    state = State(tree.root)
+    for index, leaf in enumerate(leaves):
+        state.counts["entries"] = index
+        replay(state, read_leaf(leaf, state.keys))
+    state.counts["entries"] = len(leaves)
+    return state
+
+
+def test_every_admitted_entry_is_admitted() -> None:
+    state = replayed(LEAVES)
+    assert state.network == from_base64url(LEDGER["network"])
+    assert state.counts["admitted"] == len(LEAVES)
+
+
+def refusal(state: State, leaf: bytes) -> str:
+    try:
+        replay(state, read_leaf(leaf, state.keys))
+    except RuleError as error:
+        return error.rule
+    except MalformedError:
+        return "members"
+    return "admitted"
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, id=f"{at}-{case['rule']}") for at, case in enumerate(LEDGER["refused"])]
+)
+def test_every_refused_entry_is_refused_by_the_same_rule(case: dict[str, Any]) -> None:
+    assert refusal(replayed(LEAVES[: case["at"]]), case["entry"].encode()) == case["rule"]
+
+
+def test_roots_and_paths_of_the_ledger() -> None:
+    tree = Tree()
+    tree.extend(rows_of([leaf_hash(leaf) for leaf in LEAVES]))
+    for size, row in enumerate(LEDGER["entries"], 1):
+        assert leaf_hash(row["entry"].encode()).hex() == row["leaf_hash"]
+        assert tree.root(size).hex() == row["root"]
+    for row in LEDGER["inclusion"]:
+        path = [bytes.fromhex(node) for node in row["path"]]
+        root = root_by_path(LEAVES[row["index"]], row["index"], row["size"], path)
+        assert root == tree.root(row["size"])
+
+
+def test_the_ledger_as_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    width = len(LEAVES)
+    bundle = b"".join(struct.pack(">H", len(leaf)) + leaf for leaf in LEAVES)
+    files = {
+        "checkpoint": LEDGER["checkpoint"].encode(),
+        f"tile/entries/000.p/{width}": bundle,
+        f"tile/0/000.p/{width}": b"".join(bytes.fromhex(row["leaf_hash"]) for row in LEDGER["entries"]),
+    }
+    for name, data in files.items():
+        path = tmp_path / "log" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    network = from_base64url(LEDGER["network"]).hex()
+    code = main([str(tmp_path), "--network", network, "--json"], now_us=LEDGER["now_us"])
+    report = json.loads(capsys.readouterr().out)
+    overdue = {"epoch-unaccounted", "shred-overdue", "disclosure-overdue"}
+    assert {finding["rule"] for finding in report["findings"]} <= overdue
+    assert code == (1 if report["findings"] else 0)
+    assert {claim["by"] for claim in report["claimed"]} >= {
+        "the log",
+        "witness witness-1.example",
+        "custodian 1",
+    }
