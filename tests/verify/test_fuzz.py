@@ -28,7 +28,12 @@ from custodes_verify.records import read_records
 from custodes_verify.rules.replay import replay
 from custodes_verify.rules.state import State
 
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 JSON = st.recursive(
     st.booleans() | st.integers(1 - 2**53, 2**53 - 1) | st.text(max_size=20),
     lambda children: (
@@ -39,7 +44,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, derandomize=True)
 def test_the_fast_encoder_writes_rfc_8785(value: Any) -> None:
     assert canon(value) == rfc8785.dumps(value)
     assert parse(canon(value)) == value
@@ -79,7 +84,7 @@ def test_any_bundle_is_read(data: bytes, width: int) -> None:
 
 
 @given(st.lists(st.binary(max_size=8), max_size=700))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20, deadline=None, derandomize=True)
 def test_a_growing_tree_has_every_root(leaves: list[bytes]) -> None:
     tree = Tree()
     for at in range(0, len(leaves), 256):
@@ -154,7 +159,12 @@ def swapped_members(value: Any, choose: random.Random) -> Any:
 
 
 @given(st.integers())
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 def test_members_of_any_kind_are_read_or_refused(network: Any, seed: int) -> None:
     choose = random.Random(seed)
     leaf = json.loads(choose.choice(network.leaves))
@@ -163,7 +173,7 @@ def test_members_of_any_kind_are_read_or_refused(network: Any, seed: int) -> Non
 
 
 @given(st.integers())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, derandomize=True)
 def test_any_list_of_a_package_is_read_or_refused(seed: int) -> None:
     choose = random.Random(seed)
     value = {name: choose.choice(LEAF_VALUES) for name in ("camera_names", "entries", "format", "keys")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import http.server
 import json
@@ -266,3 +267,28 @@ def test_many_entries_are_read_by_processes(
     assert (code, report["findings"]) == (0, [])
     (published / "log/tile/entries/001").unlink()
     assert rules(check(network, folder=published)[1]) == ["bundle"]
+
+
+@pytest.mark.parametrize("answer", ["cut", "long", "redirect", "error"])
+def test_a_server_that_misbehaves_is_exit_2(answer: str, capsys: pytest.CaptureFixture[str]) -> None:
+    class Misbehaving(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response({"redirect": 302, "error": 500}.get(answer, 200))
+            if answer == "redirect":
+                self.send_header("Location", "file:///etc/hostname")
+            self.send_header("Content-Length", "600000")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                self.wfile.write(b"x" * (600_000 if answer == "long" else 10))
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Misbehaving) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        code = main([f"http://127.0.0.1:{server.server_port}", "--network", "00" * 32], now_us=0)
+        server.shutdown()
+        thread.join()
+    assert code == 2
+    assert capsys.readouterr().err.startswith("custodes-verify: ")

@@ -52,8 +52,13 @@ def _find_open_epochs(ledger: Ledger, report: Report) -> None:
 
 
 def _find_unshredded(ledger: Ledger, report: Report) -> None:
-    for epoch_id, epoch in ledger.state.epochs.items():
-        due_us = max(epoch.deadline_us, epoch.held_until_us, epoch.proposed_until_us) + _HOUR_US
+    state = ledger.state
+    for epoch_id, epoch in state.epochs.items():
+        # A key that several epochs have, as when a pool ran out, can go only with the last of them.
+        sharers = [state.epochs[one] for one in state.pools[epoch.pool].epochs[epoch.shred_index]]
+        due_us = _HOUR_US + max(
+            max(one.deadline_us, one.held_until_us, one.proposed_until_us) for one in sharers
+        )
         if not epoch.shredded and ledger.as_of_us > due_us:
             what = f"its key should have been destroyed by {instant(due_us)}"
             report.find("shred-overdue", f"epoch {epoch_id.hex()}", what)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import stat
+import time
 import urllib.error
 import urllib.request
 from collections import deque
@@ -17,6 +18,8 @@ from custodes_verify.errors import MalformedError, UnreadableError
 from custodes_verify.note import NOTE_LIMIT
 
 _TIMEOUT_S = 30.0
+_WHOLE_TIMEOUT_S = 120.0
+_PIECE = 65_536
 _AHEAD = 16
 _LISTING_LIMIT = 1_000_000
 
@@ -107,7 +110,7 @@ class HttpSource:
         request = urllib.request.Request(self._base + name, headers={"User-Agent": "custodes-verify"})
         try:
             with self._opener.open(request, timeout=_TIMEOUT_S) as response:
-                data: bytes = response.read(limit + 1)
+                data = _read_in_time(response, limit + 1)
         except urllib.error.HTTPError as error:
             error.close()
             if error.code in (404, 410):
@@ -133,6 +136,21 @@ class HttpSource:
     def listing(self, folder: str) -> list[str] | None:
         """See `Source.listing`: a web server does not list."""
         return None
+
+
+def _read_in_time(response: http.client.HTTPResponse, most: int) -> bytes:
+    """At most `most` bytes; a server that drips is given up on."""
+    ends_s = time.monotonic() + _WHOLE_TIMEOUT_S
+    parts, length = [], 0
+    while length < most and (part := response.read1(min(_PIECE, most - length))):
+        parts.append(part)
+        length += len(part)
+        if time.monotonic() > ends_s:
+            raise TimeoutError
+    expected = response.getheader("Content-Length")
+    if expected and expected.isdecimal() and length < min(most, int(expected)):
+        raise http.client.IncompleteRead(b"", int(expected) - length)
+    return b"".join(parts)
 
 
 class Place:
