@@ -1,4 +1,4 @@
-"""What a network of so many cameras makes in a day: `python -m bench.arithmetic` prints the table of docs/design/0007."""
+"""What a network of so many cameras makes in a day; prints the table of docs/design/0007-arithmetic.md."""
 
 from __future__ import annotations
 

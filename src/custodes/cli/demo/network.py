@@ -34,6 +34,8 @@ class DemoNetwork:
 
     root: Path
     http_port: int
+    periods: str = PERIODS
+    places: Sequence[str] = PLACES
     server: subprocess.Popen[bytes] | None = None
     said: list[str] = field(default_factory=list)
 
@@ -65,7 +67,7 @@ class DemoNetwork:
             cards += ["--custodian", str(self.custodian(number) / "card.json")]
         custodes(
             "init", self.folder.root, "--name", "Harbour Town (demo)", "--quorum", "2", *cards,
-            "--rehearsal", PERIODS, "--http-port", str(self.http_port),
+            *(["--rehearsal", self.periods] if self.periods else []), "--http-port", str(self.http_port),
         )  # fmt: skip
         for number in range(1, len(CUSTODIANS) + 1):
             custodes(
@@ -77,7 +79,7 @@ class DemoNetwork:
         password = self.root / "camera-password"
         password.write_text(PASSWORD + "\n", "utf-8")
         review = (datetime.now(UTC).date() + timedelta(days=365)).isoformat()
-        for place in PLACES:
+        for place in self.places:
             custodes(
                 "camera", "add", self.folder.root, "--name", place, "--site", place,
                 "--purpose", "Safety of a busy public place",
@@ -138,7 +140,7 @@ class DemoNetwork:
     def all_recording(self) -> bool:
         """Whether every camera is recorded now."""
         cameras = self.status()["cameras"]
-        return len(cameras) == len(PLACES) and all(
+        return len(cameras) == len(self.places) and all(
             camera["streams"] and all(stream["state"] == "recording" for stream in camera["streams"])
             for camera in cameras
         )
