@@ -4,8 +4,10 @@ from datetime import date
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from custodes.base.canon import b64u
+from custodes.base.canon import b64u, unb64u
 from custodes.base.errors import InvalidError
 from custodes.ledger.entries import kinds
 from custodes.ledger.entries.kinds import Kind
@@ -66,6 +68,23 @@ def test_read(kind: Kind, value: Any, expected: Any) -> None:
 def test_refused(kind: Kind, value: Any) -> None:
     with pytest.raises(InvalidError):
         kind(value)
+
+
+@given(st.integers(0, 40), st.data())
+def test_binary_has_one_spelling(length: int, data: st.DataObject) -> None:
+    kind = kinds.binary(length)
+    value = data.draw(st.binary(min_size=length, max_size=length))
+    text = b64u(value)
+    assert kind(text) == value
+    at = data.draw(st.integers(0, max(0, len(text) - 1)))
+    other = text[:at] + data.draw(st.characters(max_codepoint=300)) + text[at + 1 :]
+    try:
+        expected = unb64u(other, length)
+    except InvalidError:
+        with pytest.raises(InvalidError):
+            kind(other)
+    else:
+        assert kind(other) == expected
 
 
 def test_the_member_is_named() -> None:

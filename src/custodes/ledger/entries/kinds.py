@@ -7,11 +7,12 @@ Source: docs/formats/bytes.md, docs/formats/entries.md.
 from __future__ import annotations
 
 import re
+from binascii import a2b_base64
 from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, TypeAlias
 
-from custodes.base.canon import MAX_SAFE_INTEGER, unb64u
+from custodes.base.canon import MAX_SAFE_INTEGER
 from custodes.base.errors import InvalidError
 from custodes.base.ids import HASH_BYTES, ID_BYTES
 from custodes.base.keys import SIGNING_KEY_BYTES
@@ -22,15 +23,24 @@ Kind: TypeAlias = Callable[[Any], Any]
 
 MAX_LIST = 1000
 MAX_TEXT = 500
+_STANDARD = bytes.maketrans(b"-_", b"+/")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def binary(length: int) -> Kind:
     """Exactly so many bytes."""
+    # A third of an entry's cost is here: a pattern that only the one spelling of this length fits takes a fifth
+    # of the time of decoding, encoding again and comparing.
+    whole, rest = divmod(length, 3)
+    last = {0: "", 1: "[A-Za-z0-9_-][AQgw]", 2: "[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048]"}[rest]
+    spelling = re.compile(f"[A-Za-z0-9_-]{{{4 * whole}}}{last}")
+    padding = b"=" * (-length % 3)
 
     def read(value: Any) -> bytes:
-        return unb64u(value, length)
+        if not isinstance(value, str) or not spelling.fullmatch(value):
+            raise InvalidError(f"must be {length} bytes in unpadded base64url")
+        return a2b_base64(value.encode("ascii").translate(_STANDARD) + padding)
 
     return read
 
@@ -112,7 +122,8 @@ def _read_date(value: Any) -> date:
 
 
 def _read_hash_or_nothing(value: Any) -> bytes:
-    return b"" if value == "" else unb64u(value, HASH_BYTES)
+    found: bytes = b"" if value == "" else HASH(value)
+    return found
 
 
 ID = binary(ID_BYTES)

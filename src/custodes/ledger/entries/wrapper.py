@@ -17,6 +17,7 @@ MAX_STATEMENT_BYTES = 65_000
 _BODY = b'"body":'
 _SIGNATURES = b',"signatures":['
 _LATE = b',"late":true'
+_WRITER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def spell_checked(value: Any) -> bytes:
     On ASCII member names, integers and text this spelling and RFC 8785 agree; kinds let nothing else pass.
     Errors: ValueError for text that is not Unicode.
     """
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return _WRITER.encode(value).encode()
 
 
 def _parse(data: bytes) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """All that the entries so far have established.
 
-Cost, memory: a hash a statement and an id an epoch for good (some 200 bytes together); a live epoch some 500
+Cost, memory: a hash a statement and an id an epoch for good (some 200 bytes together); a live epoch some 600
 bytes until it is closed and its key shredded; 32 bytes a leaf for the tree.
 """
 

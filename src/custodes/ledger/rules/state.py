@@ -45,7 +45,7 @@ class Admitted:
 class LedgerState:
     """A ledger replayed so far. A refused entry changes nothing.
 
-    Cost: some 40 µs an entry without signatures, 110 µs a signature; memory as Facts says.
+    Cost: 30 µs an account, 75 µs an epoch of five custodians, and 110 µs a signature; memory as Facts says.
     """
 
     def __init__(self) -> None:
