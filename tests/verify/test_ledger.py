@@ -203,8 +203,13 @@ def test_an_earlier_size_is_judged_by_its_own_checkpoint(network: Any, published
     assert (code, report["findings"]) == (0, [])
     assert "300 of 300" in " ".join(report["proven"])
     path.unlink()
-    report = check(network, "--at-size", "300", folder=published)[1]
-    assert any("no checkpoint of that size" in skipped for skipped in report["not_checked"])
+    arguments = [str(published), "--at-size", "300", "--network", network.id.hex()]
+    assert main(arguments, now_us=network.now_us) == 2
+
+
+def test_an_empty_ledger_proves_nothing(make_network: Callable[..., Any], check: Check) -> None:
+    code, report = check(make_network())
+    assert (code, rules(report)) == (1, ["genesis-first"])
 
 
 def test_a_cosignature_of_the_future_is_doubted(

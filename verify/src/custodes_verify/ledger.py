@@ -144,6 +144,8 @@ def check_ledger(
         report.find("bundle", "entries", str(error))
         whole = False
     _introduce(report, reading.state, options)
+    if size == 0:
+        report.find("genesis-first", "entry 0", "the ledger is empty")
     if not whole or not reading.state.network:
         _judge_seen(report, options, newest, None)
         return None
@@ -173,12 +175,13 @@ def _introduce(report: Report, state: State, options: Options) -> None:
 
 def _conclude(
     place: Place, options: Options, report: Report, reading: _Reading, newest: Checkpoint, size: int
-) -> Ledger | None:
+) -> Ledger:
     checkpoint = newest if size == newest.size else _earlier(place, report, size)
     roster = reading.state.in_force()
     if checkpoint is None:
-        report.skip(f"a signature over the ledger at size {size}: no checkpoint of that size is published")
-        return None
+        raise UnreadableError(
+            f"no checkpoint of size {size} is published: nobody signed the ledger as it was"
+        )
     agrees = _judge_signed(report, reading, checkpoint)
     found = vouchers(checkpoint, reading.state.genesis["log"]["origin"], roster)
     judge(report, checkpoint, roster, found, options.policy)
