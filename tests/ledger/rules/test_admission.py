@@ -356,6 +356,35 @@ def test_shred(town: Town) -> None:
     assert town.state.epochs_of(town.stream, 0, town.now_us + DAY_US) == []
 
 
+def test_shred_for_space_takes_the_oldest_first(town: Town) -> None:
+    town.advance(HOUR_US)
+    town.open_epoch()
+    first, second = (
+        {"epoch": header["epoch"], "index": header["shred"]["index"], "pool": header["shred"]["pool"]}
+        for header in town.epochs
+    )
+    town.advance(25 * HOUR_US)
+    expect(town, "shred-space", town.make("shred", reason="space", items=[first]))
+    closed = [{"count": 0, "epoch": header["epoch"], "last": b64u(bytes(32))} for header in town.epochs]
+    town.admit("account", closed=closed)
+    expect(town, "shred-space", town.make("shred", reason="space", items=[second]))
+    town.admit("hold", until_us=town.now_us + HOUR_US)
+    expect(town, "shred-hold", town.make("shred", reason="space", items=[first]))
+    # What is held is passed over.
+    town.admit("shred", reason="space", items=[second])
+    town.advance(HOUR_US + 1)
+    town.admit("shred", reason="space", items=[first])
+
+
+def test_shred_for_space_spares_the_last_day(town: Town) -> None:
+    closed = [{"count": 0, "epoch": town.epochs[0]["epoch"], "last": b64u(bytes(32))}]
+    town.admit("account", closed=closed)
+    town.advance(DAY_US)
+    expect(town, "shred-space", town.make("shred", reason="space"))
+    town.advance(1)
+    town.admit("shred", reason="space")
+
+
 def test_an_epoch_is_dropped_when_closed_and_shredded(town: Town) -> None:
     header = town.epochs[0]
     epoch = make_id("epoch/1")
