@@ -697,6 +697,57 @@ def _(n: Any) -> None:
     shred(n, header)
 
 
+def two_old_epochs(n: Any) -> list[dict[str, Any]]:
+    """Two closed epochs of a stream, an hour apart, both over a day old."""
+    headers = [opened(n)]
+    n.pass_time(HOUR_US)
+    headers.append(opened(n, label="later"))
+    rows = [{"count": 0, "epoch": header["epoch"], "last": b64(bytes(32))} for header in headers]
+    n.account(closed=sorted(rows, key=lambda row: base64.urlsafe_b64decode(row["epoch"] + "==")))
+    n.pass_time(DAY_US + HOUR_US)
+    return headers
+
+
+def shred_for_space(n: Any, *headers: dict[str, Any]) -> None:
+    items = [{"epoch": h["epoch"], "index": h["shred"]["index"], "pool": b64(n.pool)} for h in headers]
+    n.add("shred", {"items": items, "reason": "space"}, n.keeper)
+
+
+def test_room_is_made_from_the_oldest_on(network: Any, check: Callable[..., Any]) -> None:
+    first, second = two_old_epochs(network)
+    shred_for_space(network, second, first)
+    assert check(network)[1]["findings"] == []
+
+
+def test_room_is_made_around_a_hold(network: Any, check: Callable[..., Any]) -> None:
+    first, second = two_old_epochs(network)
+    network.add("hold", hold(network, first, "provisional"), network.supervisor)
+    shred_for_space(network, second)
+    assert check(network)[1]["findings"] == []
+
+
+@breaks("shred-space")
+def _(n: Any) -> None:
+    shred_for_space(n, two_old_epochs(n)[1])
+
+
+@breaks("shred-space")
+def _(n: Any) -> None:
+    first, second = two_old_epochs(n)
+    n.add("hold", hold(n, first, "provisional"), n.supervisor)
+    shred_for_space(n, second)
+    young = opened(n, label="young")
+    n.account(closed=[{"count": 0, "epoch": young["epoch"], "last": b64(bytes(32))}])
+    shred_for_space(n, young)
+
+
+@breaks("shred-hold")
+def _(n: Any) -> None:
+    first, _ = two_old_epochs(n)
+    n.add("hold", hold(n, first, "provisional"), n.supervisor)
+    shred_for_space(n, first)
+
+
 @breaks("shred-overdue")
 def _(n: Any) -> None:
     header = opened(n)

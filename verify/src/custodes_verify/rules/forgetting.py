@@ -5,7 +5,7 @@ from __future__ import annotations
 from custodes_verify.documents import DAY_US
 from custodes_verify.entries import Entry
 from custodes_verify.errors import RuleError
-from custodes_verify.rules.state import Hold, Pool, State
+from custodes_verify.rules.state import Epoch, Hold, Pool, State
 from custodes_verify.schema import Body, is_ascending
 
 NO_EPOCH = bytes(16)
@@ -26,11 +26,16 @@ def shred(state: State, entry: Entry) -> None:
             raise RuleError("shred-once", "the key was shredded before")
         named.add(key)
         _check_epochs(state, entry, pool, item)
+    going = {one for pool, index in named for one in state.pools[pool].epochs.get(index, [])}
+    if body["reason"] == "space":
+        _check_space(state, entry.admitted_us, going)
+    _check_holds(state, entry, going)
     for item in body["items"]:
         pool = state.pools[item["pool"]]
         pool.shredded.add(item["index"])
-        for epoch in pool.epochs.get(item["index"], []):
-            state.epochs[epoch].shredded = True
+    for epoch in going:
+        state.epochs[epoch].shredded = True
+        state.alive[state.epochs[epoch].stream].discard(epoch)
 
 
 def _check_epochs(state: State, entry: Entry, pool: Pool, item: Body) -> None:
@@ -45,8 +50,28 @@ def _check_epochs(state: State, entry: Entry, pool: Pool, item: Body) -> None:
     sharers = [state.epochs[epoch] for epoch in epochs]
     if reason == "deadline" and any(entry.admitted_us < one.deadline_us for one in sharers):
         raise RuleError("shred-deadline", "an epoch's deadline has not come")
-    if any(entry.admitted_us <= one.held_until_us for one in sharers):
-        raise RuleError("shred-hold", "an epoch is under a full hold")
+
+
+def _held(epoch: Epoch, at_us: int) -> bool:
+    return at_us <= max(epoch.held_until_us, epoch.proposed_until_us)
+
+
+def _check_space(state: State, at_us: int, going: set[bytes]) -> None:
+    """Room may be made only from the oldest on: nobody picks what is forgotten early."""
+    for epoch in (state.epochs[one] for one in going):
+        if epoch.closed is None or at_us <= epoch.utc0_us + DAY_US:
+            raise RuleError("shred-space", "an epoch is still open or not a day old")
+        for older in state.alive[epoch.stream] - going:
+            other = state.epochs[older]
+            if other.utc0_us < epoch.utc0_us and not _held(other, at_us):
+                raise RuleError("shred-space", "an older epoch of the stream is kept")
+
+
+def _check_holds(state: State, entry: Entry, going: set[bytes]) -> None:
+    at_us, either = entry.admitted_us, entry.body["reason"] == "space"
+    for epoch in (state.epochs[one] for one in going):
+        if at_us <= epoch.held_until_us or (either and _held(epoch, at_us)):
+            raise RuleError("shred-hold", "an epoch is under a hold")
 
 
 def hold(state: State, entry: Entry) -> None:

@@ -65,6 +65,7 @@ def epoch(state: State, entry: Entry) -> None:
         pool=header["shred"]["pool"],
         shred_index=shred_index,
     )
+    state.alive.setdefault(header["stream"], set()).add(header["epoch"])
     state.by_header[entry.header_hash] = header["epoch"]
     recorder.open_epochs.add(header["epoch"])
 

@@ -145,6 +145,8 @@ class State:
     certified: dict[bytes, int] = field(default_factory=dict)
     pools: dict[bytes, Pool] = field(default_factory=dict)
     epochs: dict[bytes, Epoch] = field(default_factory=dict)
+    alive: dict[bytes, set[bytes]] = field(default_factory=dict)
+    """Epochs not yet shredded, by stream."""
     by_header: dict[bytes, bytes] = field(default_factory=dict)
     requests: dict[bytes, Request] = field(default_factory=dict)
     holds: dict[bytes, Hold] = field(default_factory=dict)
