@@ -22,7 +22,7 @@ class ArchiveMember:
 
     name: str
     size: int
-    chunks: Iterable[bytes]
+    chunks: Iterable[bytes | memoryview]
 
 
 def member_of(name: str, data: bytes) -> ArchiveMember:
@@ -30,7 +30,7 @@ def member_of(name: str, data: bytes) -> ArchiveMember:
     return ArchiveMember(name, len(data), (data,))
 
 
-def write_archive(members: Iterable[ArchiveMember]) -> Iterator[bytes]:
+def write_archive(members: Iterable[ArchiveMember]) -> Iterator[bytes | memoryview]:
     """The archive's bytes. Errors: InvalidError when a member has not the size it said, or none can be so."""
     for member in members:
         yield member_header(member.name, member.size)
@@ -87,7 +87,7 @@ def member_header(name: str, size: int) -> bytes:
 class ByteSource:
     """Exact reads from an iterable of chunks of any size. Errors: UnverifiedError when it ends early."""
 
-    def __init__(self, chunks: Iterable[bytes]) -> None:
+    def __init__(self, chunks: Iterable[bytes | memoryview]) -> None:
         self._chunks = iter(chunks)
         self._rest = memoryview(b"")
 

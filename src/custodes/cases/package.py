@@ -66,7 +66,7 @@ def archive_of(
     checkpoint: bytes,
     read_envelope: Callable[[PackagedEnvelope], bytes],
     videos: Iterable[ArchiveMember],
-) -> Iterator[bytes]:
+) -> Iterator[bytes | memoryview]:
     """The archive in its one order; envelopes are read one at a time, videos are those of the list.
 
     Errors: InvalidError when the videos are not those; whatever `read_envelope` raises.
@@ -78,7 +78,7 @@ def seal_package(
     recipient: PublicSealingKey,
     network: bytes,
     request: bytes,
-    archive: Iterable[bytes],
+    archive: Iterable[bytes | memoryview],
     random: Random = os.urandom,
 ) -> Iterator[bytes]:
     """The sealed file's bytes. Cost: holds a mebibyte or two, whatever the length."""
@@ -142,7 +142,7 @@ def _members(
         raise InvalidError("a video that the list names is missing")
 
 
-def _even_chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def _even_chunks(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
     source = ByteSource(pieces)
     while chunk := source.upto(STREAM_CHUNK_BYTES):
         yield chunk

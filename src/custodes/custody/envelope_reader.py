@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from custodes.base.errors import InvalidError
-from custodes.base.sealing import stream_nonce
+from custodes.base.sealing import STREAM_TAG_BYTES, stream_nonce
 from custodes.custody.frames import (
     FOOTER_MAGIC,
     SEGMENT_MAGIC,
@@ -24,6 +24,7 @@ from custodes.custody.frames import (
     reader_of,
 )
 from custodes.custody.header import Header
+from custodes.custody.opened import OpenedSegment
 from custodes.custody.records import PARAMETER_SETS, Record, RecordCutter, parse_parameter_sets
 from custodes.custody.segment import EnvelopeHash, SegmentHeader, parse_segment_header, segment_key
 from custodes.custody.slots import Buffer
@@ -72,6 +73,32 @@ class Envelope:
         if not self.is_cut and (cutter.rest_bytes or cutter.is_empty):
             raise EnvelopeError(Damage.MALFORMED, self.chunks[-1].offset, "the last record is not whole")
 
+    def open(self, slot_key: Buffer) -> OpenedSegment:
+        """All of it in the clear, in one buffer: records are found in place, nothing is copied again.
+
+        Errors: EnvelopeError, as `records`.
+        """
+        cipher = AESGCM(segment_key(self.header.hash, slot_key))
+        clear = bytearray(sum(len(chunk.body) - STREAM_TAG_BYTES for chunk in self.chunks))
+        at = 0
+        with memoryview(clear) as view:
+            for chunk in self.chunks:
+                end = at + len(chunk.body) - STREAM_TAG_BYTES
+                try:
+                    cipher.decrypt_into(
+                        stream_nonce(chunk.number, chunk.last), chunk.body, None, view[at:end]
+                    )
+                except InvalidTag as error:
+                    raise self._why_closed(cipher, chunk) from error
+                at = end
+        try:
+            opened = OpenedSegment(clear, self.is_cut)
+            if opened.sets.codec is not self.header.codec:
+                raise InvalidError("the parameter sets are of another codec than the header says")
+        except InvalidError as error:
+            raise EnvelopeError(Damage.MALFORMED, self.chunks[0].offset, str(error)) from error
+        return opened
+
     def _check_codec(self, record: Record) -> None:
         if parse_parameter_sets(record.payload).codec is not self.header.codec:
             raise InvalidError("the parameter sets are of another codec than the header says")
@@ -84,12 +111,13 @@ class Envelope:
         return EnvelopeError(Damage.WRONG_KEY, chunk.offset, "the envelope does not open with this key")
 
 
-def read_envelope(data: Buffer, chunks: int | None = None) -> Envelope:
+def read_envelope(data: Buffer, chunks: int | None = None, check_chunks: bool = True) -> Envelope:
     """The envelope that the bytes are, and nothing else. `chunks`: how many a cut one has, by its account.
 
+    `check_chunks`: see read_frame.
     Errors: EnvelopeError.
     """
-    header, frames = read_segment(reader_of(data), 0, len(data), chunks)
+    header, frames = read_segment(reader_of(data), 0, len(data), chunks, check_chunks)
     end = frames[-1].end
     if end < len(data):
         raise EnvelopeError(Damage.SURPLUS, end, "more follows the envelope")
@@ -97,7 +125,7 @@ def read_envelope(data: Buffer, chunks: int | None = None) -> Envelope:
 
 
 def read_segment(
-    read: Read, offset: int, size: int, chunks: int | None = None
+    read: Read, offset: int, size: int, chunks: int | None = None, check_chunks: bool = True
 ) -> tuple[SegmentHeader, list[Frame]]:
     """The header at an offset and all chunks that follow it; `chunks`: how many a cut one has.
 
@@ -106,7 +134,7 @@ def read_segment(
     header, at = read_header(read, offset, size)
     frames: list[Frame] = []
     while at < size and read(at, min(4, size - at)) not in (SEGMENT_MAGIC, FOOTER_MAGIC):
-        frames.append(read_frame(read, at, size))
+        frames.append(read_frame(read, at, size, check_chunks))
         at = frames[-1].end
     _check_order(frames)
     lasts = [frame.last for frame in frames]

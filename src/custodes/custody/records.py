@@ -21,7 +21,7 @@ ACCESS_UNIT = 2
 KEY = 1
 OPEN_KEY = 2
 LOSS_BEFORE = 4
-_ALL_FLAGS = KEY | OPEN_KEY | LOSS_BEFORE
+ALL_FLAGS = KEY | OPEN_KEY | LOSS_BEFORE
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,5 +124,5 @@ def _check(record: Record) -> None:
     if record.kind == PARAMETER_SETS:
         if record.flags or record.elapsed_us or record.media_90k or record.camera_utc_us:
             raise InvalidError("parameter sets have no flags and no times")
-    elif record.flags & ~_ALL_FLAGS:
+    elif record.flags & ~ALL_FLAGS:
         raise InvalidError("an access unit has an unknown flag")

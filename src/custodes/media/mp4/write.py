@@ -31,8 +31,11 @@ _FTYP = box(b"ftyp", b"iso6", u32(0), b"iso6", b"isom", b"mp41")
 
 
 def write_mp4(
-    table: SampleTable, sets: ParameterSets, samples: Iterable[bytes], created_utc_us: int = 0
-) -> Iterator[bytes]:
+    table: SampleTable,
+    sets: ParameterSets,
+    samples: Iterable[bytes | memoryview],
+    created_utc_us: int = 0,
+) -> Iterator[bytes | memoryview]:
     """The bytes of a file, in pieces: the header, then each sample as given.
 
     `created_utc_us` of 0 leaves the creation time out.

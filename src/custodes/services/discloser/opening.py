@@ -28,7 +28,7 @@ from custodes.cases.package_list import (
 from custodes.cases.release import ReleasedShare, check_set, open_release, parse_release
 from custodes.cases.request import RequestFile
 from custodes.cases.scope import Scope, Slot, scope_of
-from custodes.custody.records import Record
+from custodes.custody.opened import OpenedSegment
 from custodes.custody.share_set import ShareSet
 from custodes.ledger.checkpoint import SignedCheckpoint
 from custodes.ledger.entries.people import ROSTER_TYPE
@@ -104,7 +104,7 @@ class CaseOpening:
         names = self._camera_names()
         for stream in sorted({segment.stream for segment in self.segments}):
             mine = [segment for segment in self.segments if segment.stream == stream]
-            for part, video in enumerate(videos(mine, utc0_us, self._records), 1):
+            for part, video in enumerate(videos(mine, utc0_us, self._open), 1):
                 named.append((video_name(names[stream], stream, part), video))
         return named
 
@@ -117,7 +117,7 @@ class CaseOpening:
         def read(envelope: PackagedEnvelope) -> bytes:
             return self._gatherer.read(segments[envelope.epoch, envelope.sequence])[0]
 
-        members = (ArchiveMember(name, video.size, video.write(self._records)) for name, video in self.videos)
+        members = (ArchiveMember(name, video.size, video.write()) for name, video in self.videos)
         archive = archive_of(listing, checkpoint.encode(), read, members)
         return seal_package(recipient, self._file.network, self._file.hash, archive)
 
@@ -151,9 +151,9 @@ class CaseOpening:
 
     # --- what is sealed --------------------------------------------------------------------------------
 
-    def _records(self, segment: SealedSegment) -> Iterator[Record]:
-        _, envelope = self._gatherer.read(segment)
-        return envelope.records(self.granted.keys[Slot(segment.stream, segment.epoch, segment.slot)])
+    def _open(self, segment: SealedSegment, check: bool) -> OpenedSegment:
+        _, envelope = self._gatherer.read(segment, check)
+        return envelope.open(self.granted.keys[Slot(segment.stream, segment.epoch, segment.slot)])
 
     def _camera_names(self) -> dict[bytes, str]:
         return {shown.stream: shown.camera for shown in self._file.shown}

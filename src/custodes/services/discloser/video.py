@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
 
-from custodes.custody.records import PARAMETER_SETS, Record, parse_parameter_sets
+from custodes.custody.opened import OpenedSegment
+from custodes.custody.records import KEY, OPEN_KEY
 from custodes.media.mp4.table import SampleTable, tabulate
 from custodes.media.mp4.write import mp4_header, write_mp4
 from custodes.media.packets import ParameterSets
@@ -14,32 +19,46 @@ from custodes.media.parts import SegmentHead, carries_parameter_sets, group_into
 from custodes.media.timeline import UnitTime, presentation_90k
 from custodes.services.discloser.gathering import SealedSegment
 
-OpenRecords = Callable[[SealedSegment], Iterator[Record]]
+T = TypeVar("T")
+R = TypeVar("R")
+WORKERS = 2
+AHEAD = 4
+
+# Opens a segment; with True its ciphertext's hashes are checked against its account too.
+OpenSegment = Callable[[SealedSegment, bool], OpenedSegment]
 
 
 @dataclass(frozen=True)
 class Video:
-    """One file to be: its segments, and what its header is made of. `sha256` of the whole file."""
+    """One file to be: its segments, and what its header is made of."""
 
     stream: bytes
     segments: tuple[SealedSegment, ...]
     sets: ParameterSets
     table: SampleTable
-    sha256: bytes
+    open: OpenSegment
 
     @property
     def size(self) -> int:
         """Bytes of the file."""
         return len(mp4_header(self.table, self.sets)) + sum(self.table.sizes)
 
-    def write(self, records: OpenRecords) -> Iterator[bytes]:
+    @cached_property
+    def sha256(self) -> bytes:
+        """Of the whole file. Cost: opens the segments again."""
+        digest = hashlib.sha256()
+        for piece in self.write():
+            digest.update(piece)
+        return digest.digest()
+
+    def write(self) -> Iterator[bytes | memoryview]:
         """The file's bytes; opens the segments again."""
-        return write_mp4(self.table, self.sets, _samples(self.segments, records))
+        return write_mp4(self.table, self.sets, _samples(self.segments, self.open))
 
 
 @dataclass(frozen=True)
 class _Scanned:
-    """What is kept of a segment's records: no picture."""
+    """What is kept of a segment: no picture."""
 
     segment: SealedSegment
     head: SegmentHead
@@ -49,13 +68,16 @@ class _Scanned:
 
 
 def videos(
-    segments: Sequence[SealedSegment], utc0_us: dict[bytes, int], records: OpenRecords
+    segments: Sequence[SealedSegment], utc0_us: dict[bytes, int], open_: OpenSegment
 ) -> Iterator[Video]:
-    """The files of one stream's segments, in order. `utc0_us`: by epoch. Cost: opens every segment twice."""
-    scanned = [found for segment in segments if (found := _scan(segment, utc0_us[segment.epoch], records))]
+    """The files of one stream's segments, in order, each segment checked. `utc0_us`: by epoch.
+
+    Cost: opens every segment once, a few at a time.
+    """
+    scans = ahead(segments, lambda segment: _scan(segment, utc0_us[segment.epoch], open_(segment, True)))
+    scanned = [found for found in scans if found is not None]
     for part in group_into_parts(found.head for found in scanned):
         chosen = scanned[part.start : part.stop]
-        sets = chosen[0].head.sets
         presentation = presentation_90k(time for found in chosen for time in found.times)
         table = tabulate(
             [size for found in chosen for size in found.sizes],
@@ -63,39 +85,44 @@ def videos(
             [key for found in chosen for key in found.keys],
         )
         kept = tuple(found.segment for found in chosen)
-        digest = hashlib.sha256()
-        for piece in write_mp4(table, sets, _samples(kept, records)):
-            digest.update(piece)
-        yield Video(kept[0].stream, kept, sets, table, digest.digest())
+        yield Video(kept[0].stream, kept, chosen[0].head.sets, table, open_)
 
 
-def _scan(segment: SealedSegment, utc0_us: int, records: OpenRecords) -> _Scanned | None:
+def ahead(items: Iterable[T], act: Callable[[T], R]) -> Iterator[R]:
+    """`act` of each, in order, a few ahead in threads: hashing and decryption let other threads run."""
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="open") as threads:
+        waiting: deque[Future[R]] = deque()
+        for item in items:
+            waiting.append(threads.submit(act, item))
+            if len(waiting) > AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _scan(segment: SealedSegment, utc0_us: int, opened: OpenedSegment) -> _Scanned | None:
     """None for a segment without an access unit, which a cut can leave."""
-    sets: ParameterSets | None = None
-    carries = False
-    is_continuation = segment.is_continuation
-    sizes: list[int] = []
-    times: list[UnitTime] = []
-    keys: list[bool] = []
-    for record in records(segment):
-        if record.kind == PARAMETER_SETS:
-            sets = parse_parameter_sets(record.payload)
-            continue
-        assert sets is not None
-        if not sizes:
-            carries = carries_parameter_sets(sets.codec, record.payload)
-        # An open key frame is one to start from only where a segment begins with it.
-        keys.append(record.is_key or (record.is_open_key and not sizes and not is_continuation))
-        sizes.append(len(record.payload))
-        times.append(UnitTime(record.media_90k, utc0_us + record.elapsed_us, record.is_key))
-    if sets is None or not sizes:
+    units = opened.units
+    if not units:
         return None
-    head = SegmentHead(sets, carries, times[0].arrival_us, times[-1].arrival_us, is_continuation)
-    return _Scanned(segment, head, tuple(sizes), tuple(times), tuple(keys))
+    first = bytes(opened.payload(units[0]))
+    times = tuple(
+        UnitTime(unit.media_90k, utc0_us + unit.elapsed_us, bool(unit.flags & KEY)) for unit in units
+    )
+    head = SegmentHead(
+        opened.sets,
+        carries_parameter_sets(opened.sets.codec, first),
+        times[0].arrival_us,
+        times[-1].arrival_us,
+        segment.is_continuation,
+    )
+    keys = [bool(unit.flags & KEY) for unit in units]
+    # An open key frame is one to start from only where a segment begins with it.
+    keys[0] = keys[0] or (bool(units[0].flags & OPEN_KEY) and not segment.is_continuation)
+    return _Scanned(segment, head, tuple(unit.end - unit.start for unit in units), times, tuple(keys))
 
 
-def _samples(segments: Sequence[SealedSegment], records: OpenRecords) -> Iterator[bytes]:
-    for segment in segments:
-        for record in records(segment):
-            if record.kind != PARAMETER_SETS:
-                yield record.payload
+def _samples(segments: Sequence[SealedSegment], open_: OpenSegment) -> Iterator[memoryview]:
+    for opened in ahead(segments, lambda segment: open_(segment, False)):
+        for unit in opened.units:
+            yield opened.payload(unit)

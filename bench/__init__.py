@@ -1,0 +1,1 @@
+"""Benchmarks: each module has `rows()`, figures beside a peer of the same run."""
