@@ -216,3 +216,9 @@ class Nals:
 def nals() -> Nals:
     """NAL units to send."""
     return Nals()
+
+
+@pytest.fixture(scope="session")
+def sink_type() -> type[KeepingSink]:
+    """The class of sinks that keep everything."""
+    return KeepingSink

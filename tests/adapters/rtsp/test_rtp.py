@@ -57,6 +57,15 @@ def test_a_damaged_picture_is_delivered_with_its_whole_units_and_is_no_key(bench
     assert bench.sink.count(NoticeKind.DAMAGED_PICTURE) == 1
 
 
+def test_what_is_left_of_a_lost_key_picture_is_no_part_of_the_next(bench: Any, nals: Any) -> None:
+    bench.trust_markers()
+    packets = bench.camera.picture(nals.sps, nals.pps, nals.large)
+    bench.receive(*packets[:4], *packets[5:])
+    bench.receive(*bench.camera.picture(nals.predicted))
+    assert [bench.nals(-2), bench.nals(-1)] == [[nals.sps, nals.pps], [nals.predicted]]
+    assert [unit.loss_before for unit in bench.sink.units[-2:]] == [1, 0]
+
+
 def test_packets_that_came_before_are_dropped(bench: Any, nals: Any) -> None:
     first, second = pictures(bench, nals, 2)
     bench.receive(*first, *first, *second)

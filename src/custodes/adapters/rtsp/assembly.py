@@ -3,12 +3,13 @@
 Where a picture ends. A change of the RTP time stamp always ends it. The marker bit ends it too, at once, so
 that no picture waits for the next one, as soon as one picture has shown that the marker stands on its last
 packet and nowhere else; a camera that once sends more slices of a picture after a marker is not believed
-again. What holds no picture (parameter sets, SEI) never ends: it goes with the picture that follows,
-whatever marker or time stamp it came with.
+again. Within one time stamp, a slice that starts a picture ends the one before it if a marker stood there,
+or if two pictures (the fields of a frame) are there already. What holds no picture (parameter sets, SEI)
+never ends: it goes with the picture that follows, whatever marker or time stamp it came with.
 
 What is damaged. Packets missing are counted to the picture that was open, else to the next. Fragments of a
-NAL unit with a hole are dropped; the complete NAL units of a damaged picture are delivered, for that is
-what the camera sent. A damaged picture is never a key picture.
+NAL unit with a hole are dropped; the complete NAL units of a damaged picture are delivered, were they only
+its parameter sets, for that is what the camera sent. A damaged picture is never a key picture.
 """
 
 from __future__ import annotations
@@ -105,8 +106,8 @@ class UnitAssembler:
                 if self._marks == 1 and self._marked and not self._distrusted:
                     self._trusted = True
                 self._finish()
-            else:
-                self._damaged = False
+            elif self._damaged:
+                self._give_up_picture()
             self.timestamp = timestamp
         self._marked = False
         if boot_us > self.boot_us:
@@ -133,7 +134,7 @@ class UnitAssembler:
         """The numbering starts anew: what is open is finished as it is."""
         if self.is_open:
             self.abandon("a fragmented unit was not finished when the source changed")
-        if self._pictures:
+        if self._parts:
             self._finish()
         self.timestamp = self._finished_timestamp = -1
         if new_source:
@@ -292,6 +293,12 @@ class UnitAssembler:
         self._parts = following
         self._total = sum(map(len, following))
         self._plain = not following
+
+    def _give_up_picture(self) -> None:
+        """The slices are lost; what else came of the picture must not pass for part of the next one."""
+        if self._parts:
+            self._finish()
+        self._damaged = False
 
     def _finish(self) -> None:
         parts, loss, damaged, plain = self._parts, self.loss, self._damaged, self._plain

@@ -48,6 +48,10 @@ class RedirectedError(UnavailableError):
         self.location = location
 
 
+class SilentError(UnavailableError):
+    """The session stands and nothing comes."""
+
+
 class Session:
     """Sets one video track up and keeps it going."""
 
@@ -177,7 +181,7 @@ class Session:
         if is_leaving and quiet_us > _GOODBYE_US:
             raise UnavailableError("the camera ended its stream (RTCP BYE)")
         if quiet_us > self._limits.silence_s * SECOND_US:
-            raise UnavailableError(f"the camera sent no picture for {self._limits.silence_s:g} s")
+            raise SilentError(f"the camera sent no picture for {self._limits.silence_s:g} s")
 
     def _report(self, video: VideoReceiver) -> None:
         report = video.receiver_report()
