@@ -9,6 +9,7 @@ from typing import Any
 
 from custodes.adapters.secrets import new_sealing_key, read_sealing_key, read_signing_key
 from custodes.base.canon import b64u, canon, parse_canon, unb64u
+from custodes.base.clock import SystemClock
 from custodes.base.errors import InvalidError, NotFoundError
 from custodes.base.ids import HASH_BYTES, parse_hex
 from custodes.base.keys import sign_body
@@ -20,6 +21,7 @@ from custodes.deploy.layout import NetworkFolder, read_settings
 from custodes.deploy.place import Place, reach
 from custodes.ledger.entries.bodies import REQUEST_KINDS
 from custodes.services.discloser.drafts import Draft, parse_draft
+from custodes.services.discloser.service import VIEW_TYPE, WISH_TYPE
 from custodes.services.evidence import unpack_package
 from custodes.services.ledger_view import LedgerView
 from custodes.services.scoping import scope_of_time
@@ -104,7 +106,8 @@ def open_case(options: argparse.Namespace) -> int:
             }
         ],
     }
-    draft = parse_draft(asyncio.run(place.office.ask("discloser", "draft", canon(wish))))
+    question = _signed(options.staff, WISH_TYPE, network, {"wish": wish})
+    draft = parse_draft(asyncio.run(place.office.ask("discloser", "draft", question)))
     _show(draft)
     _sign(place, draft, options.staff)
     print(f"\nRequest {draft.file.hash.hex()}")
@@ -114,9 +117,10 @@ def open_case(options: argparse.Namespace) -> int:
 
 def approve(options: argparse.Namespace) -> int:
     """Show a case and sign it as the second person; then it goes to the custodians."""
-    place, _ = _network(options)
+    place, network = _network(options)
     request = parse_hex(options.request, HASH_BYTES)
-    draft = parse_draft(asyncio.run(place.office.ask("discloser", "view", request)))
+    question = _signed(options.staff, VIEW_TYPE, network, {"request": b64u(request)})
+    draft = parse_draft(asyncio.run(place.office.ask("discloser", "view", question)))
     _show(draft)
     answer = _sign(place, draft, options.staff)
     if "index" in answer:
@@ -169,6 +173,14 @@ def _public_key(path: Path) -> bytes:
         raise InvalidError(
             f"{path} is no recipient's public key; `custodes case recipient-key` makes one"
         ) from error
+
+
+def _signed(keyfile: Path, type_: str, network: bytes, body: dict[str, Any]) -> bytes:
+    now_us = SystemClock().utc_us()
+    signed = sign_body(
+        type_, {**body, "made_us": now_us, "network": b64u(network)}, read_signing_key(keyfile)
+    )
+    return canon(signed.to_json())
 
 
 def _sign(place: Place, draft: Draft, keyfile: Path) -> Any:

@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from custodes.base.canon import b64u, canon, parse_canon, unb64u
-from custodes.base.clock import DAY_US, Clock
+from custodes.base.clock import DAY_US, MINUTE_US, Clock
 from custodes.base.errors import (
     CustodesError,
     InvalidError,
@@ -33,6 +33,7 @@ from custodes.cases.disclosure import DISCLOSURE_TYPE, FAILED_TYPE, Disclosure, 
 from custodes.cases.release import BlamedError
 from custodes.cases.request import REQUEST_ENTRY_TYPE, RequestFile, Shown
 from custodes.cases.scope import Scope
+from custodes.ledger.rules.people import Staff
 from custodes.ledger.rules.requests import Request
 from custodes.services.discloser.drafts import Draft, DraftFolder
 from custodes.services.discloser.opening import CaseOpening
@@ -40,6 +41,9 @@ from custodes.services.ledger_view import LedgerView
 from custodes.services.office import Desk, Office
 from custodes.services.parcels import Parcel, submit
 
+WISH_TYPE = "custodes/case-wish/v1"
+VIEW_TYPE = "custodes/case-view/v1"
+CLOCK_TOLERANCE_US = 5 * MINUTE_US
 LOOK_S = 0.5
 LATE_US = DAY_US
 _LOG = structlog.get_logger("discloser")
@@ -69,19 +73,26 @@ class Discloser:
     # --- desks -----------------------------------------------------------------------------------------
 
     async def draft(self, question: bytes) -> bytes:
-        """A wish for footage becomes a request file and its entry, signed by the discloser."""
+        """A wish for footage, signed by staff, becomes a request file and its entry, signed by the discloser."""
         async with self._lock:
             await asyncio.to_thread(self.view.refresh)
+            wish = self._asked_by_staff(question, WISH_TYPE)
             opening = SealingKey.generate()
-            file = self._file(parse_canon(question), opening)
+            file = self._file(wish["wish"], opening)
             file.check_roster(self.view.state.roster)
             draft = Draft(file, sign_body(REQUEST_ENTRY_TYPE, file.entry_body(), self.signing))
             await asyncio.to_thread(self.drafts.create, draft, opening)
             return draft.encode()
 
     async def view_draft(self, question: bytes) -> bytes:
-        """The draft of a request, for whoever is about to sign it."""
-        return (await asyncio.to_thread(self.drafts.read, _hash(question))).encode()
+        """The draft of a request, for the member of staff who asks for it to sign it.
+
+        What a case is about is nobody else's to read: the ledger has its hash alone.
+        """
+        async with self._lock:
+            await asyncio.to_thread(self.view.refresh)
+            asked = self._asked_by_staff(question, VIEW_TYPE)
+            return (await asyncio.to_thread(self.drafts.read, unb64u(asked["request"], HASH_BYTES))).encode()
 
     async def sign(self, question: bytes) -> bytes:
         """Take a staff signature in; with two of two roles the request is entered."""
@@ -200,19 +211,40 @@ class Discloser:
             salt=os.urandom(HASH_BYTES),
         )
 
+    def _asked_by_staff(self, question: bytes, type_: str) -> Mapping[str, Any]:
+        """The body of a question that usable staff signed within the last minutes.
+
+        Errors: InvalidError, RefusedError, UnverifiedError.
+        """
+        signed = Signed.from_json(parse_canon(question))
+        if signed.type != type_ or len(signed.signatures) != 1:
+            raise InvalidError(f"the question is to be a {type_}, signed by one member of staff")
+        staff = self._usable(signed.signatures[0].key)
+        signed.check_signed_by([staff.key])
+        if unb64u(signed.body.get("network", "")) != self.view.state.genesis.network:
+            raise RefusedError("the question is of another network")
+        made_us = signed.body.get("made_us")
+        if not isinstance(made_us, int) or abs(self.clock.utc_us() - made_us) > CLOCK_TOLERANCE_US:
+            raise RefusedError(
+                "the question was signed over 5 minutes ago or ahead, by the discloser's clock"
+            )
+        return signed.body
+
+    def _usable(self, key: bytes) -> Staff:
+        try:
+            staff = self.view.state.staff(key)
+        except NotFoundError as error:
+            raise RefusedError("the signing key is no member of staff's") from error
+        if staff.usable_from_us > self.clock.utc_us():
+            raise RefusedError(f"the key of {staff.pseudonym} is not usable yet")
+        return staff
+
     def _roles(self, entry: Signed) -> set[str]:
         """The roles of the staff that signed. Errors: RefusedError for a key that is not usable staff's."""
         roles = set()
         for signature in entry.signatures:
-            if signature.key == self.signing.id:
-                continue
-            try:
-                staff = self.view.state.staff(signature.key)
-            except NotFoundError as error:
-                raise RefusedError("the signing key is no member of staff's") from error
-            if staff.usable_from_us > self.clock.utc_us():
-                raise RefusedError(f"the key of {staff.pseudonym} is not usable yet")
-            roles.add(staff.role)
+            if signature.key != self.signing.id:
+                roles.add(self._usable(signature.key).role)
         return roles
 
     async def _enter(self, draft: Draft) -> int:
