@@ -48,7 +48,8 @@ def _redirected(
     """Where to go on; another host does not get the password."""
     if not redirect.location:
         raise redirect
-    target = parse_address(resolve_control(address.url, redirect.location))
+    location = redirect.location
+    target = parse_address(resolve_control(address.url, location) if location.startswith("/") else location)
     username, password = (source.username, source.password) if target.host == address.host else _ANONYMOUS
     return CameraSource(target.url, username, password, source.transport), target
 
