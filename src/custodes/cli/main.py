@@ -27,6 +27,8 @@ COMMANDS = (
     "demo",
     "process",
 )
+# Commands of distributions of their own, whose words are theirs to read.
+HANDED_OVER = ("verify", "simulate")
 INTERRUPTED_EXIT = 130
 
 
@@ -34,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     configure_log()
+    if words and words[0] in HANDED_OVER:
+        return int(importlib.import_module(f"custodes.cli.{words[0]}").hand_over(words[1:]))
     parser = argparse.ArgumentParser(
         prog="custodes", description="Run a public-space camera network that is accountable by construction."
     )

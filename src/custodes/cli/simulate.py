@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Sequence
 from typing import Any
 
 import custodes_simulator.__main__
 
 
 def add_parser(subparsers: Any) -> None:
-    """Declare the command; its arguments are the simulator's own."""
-    parser = subparsers.add_parser("simulate", help="play simulated cameras over RTSP", add_help=False)
-    parser.add_argument("arguments", nargs=argparse.REMAINDER)
-    parser.set_defaults(run=run)
+    """Declare the command, for the list of commands."""
+    subparsers.add_parser("simulate", help="play simulated cameras over RTSP", add_help=False)
 
 
-def run(options: argparse.Namespace) -> int:
-    """Hand over to custodes-simulator."""
-    return custodes_simulator.__main__.main(options.arguments)
+def hand_over(words: Sequence[str]) -> int:
+    """Run it with its own words."""
+    return custodes_simulator.__main__.main(words)

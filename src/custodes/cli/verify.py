@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Sequence
 from typing import Any
 
 import custodes_verify.main
 
 
 def add_parser(subparsers: Any) -> None:
-    """Declare the command; its arguments are the checker's own."""
-    parser = subparsers.add_parser("verify", help="check a network from outside", add_help=False)
-    parser.add_argument("arguments", nargs=argparse.REMAINDER)
-    parser.set_defaults(run=run)
+    """Declare the command, for the list of commands."""
+    subparsers.add_parser("verify", help="check a network from outside", add_help=False)
 
 
-def run(options: argparse.Namespace) -> int:
-    """Hand over to custodes-verify."""
-    return custodes_verify.main.main(options.arguments)
+def hand_over(words: Sequence[str]) -> int:
+    """Run it with its own words."""
+    return custodes_verify.main.main(words)
