@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 RECORD_SECONDS := $(if $(findstring command line,$(origin SECONDS)),$(SECONDS),60)
 
-.PHONY: demo demo-check test lint bench soak setup lock clean
+.PHONY: demo demo-check test lint bench soak setup system lock clean
 
 $(STAMP): requirements.lock pyproject.toml verify/pyproject.toml simulator/pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Custodes needs Python 3.11 or later") if sys.version_info < (3, 11) else None'
@@ -17,6 +17,10 @@ $(STAMP): requirements.lock pyproject.toml verify/pyproject.toml simulator/pypro
 	touch $(STAMP)
 
 setup: $(STAMP)
+
+# What tests and benchmarks use of Debian; tests that lack it are skipped by name.
+system:
+	@tools/system-packages.sh
 
 # Resolve the dependencies again; the lock names packages, versions and hashes, and no host.
 lock:
@@ -36,13 +40,13 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint
+test: system lint
 	$(BIN)/pytest
 
-bench: $(STAMP)
+bench: system $(STAMP)
 	@$(BIN)/python -m bench
 
-soak: $(STAMP)
+soak: system $(STAMP)
 	@$(BIN)/python -m bench.soak
 
 clean:
