@@ -161,7 +161,16 @@ def check_settings(
             for pool in (unb64u(text, ID_BYTES) for text in body["pools"])
             if pool in pages
         },
+        entry=proofs.entry,
     )
+
+
+def pools_named(data: bytes) -> list[bytes]:
+    """The pools whose pages a settings document needs; nothing else of it is checked. Errors: InvalidError."""
+    pools = Signed.from_json(parse_canon(data)).body.get("pools")
+    if not isinstance(pools, list):
+        raise InvalidError("settings name their pools in a list")
+    return [unb64u(pool, ID_BYTES) for pool in pools]
 
 
 class _Parts:
@@ -171,7 +180,7 @@ class _Parts:
         self._recorder = recorder
         self._pools: dict[bytes, Mapping[str, Any]] = {}
         self.cameras: dict[bytes, Mapping[str, Any]] = {}
-        self.sealing = b""
+        self.sealing = self.entry = b""
         roster = chain.roster
         administrators = _administrators(entries)
         certs = []
@@ -181,6 +190,7 @@ class _Parts:
             if signed.type == _ENTRY.format("recorder") and unb64u(body["recorder"]) == recorder:
                 signed.check_signed_by([roster.operator.signing])
                 self.sealing = unb64u(body["sealing"])
+                self.entry = signed.statement_hash()
             elif signed.type == _ENTRY.format("camera"):
                 _check_one_of(signed, administrators)
                 self.cameras[unb64u(body["camera"], ID_BYTES)] = body

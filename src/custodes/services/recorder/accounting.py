@@ -1,13 +1,14 @@
 """A recorder's account chain: each minute a statement of what is durable, what is missing, what ended.
 
-Blocking; runs in the registrar's thread. Order: manifest, state with the statement in it, outbox: no number
-is signed twice, and no statement is lost.
+Blocking; runs in the registrar's thread. The state is written ahead, with the statement and its manifest in
+it; `settle` then stores the manifest and lays the statement into the outbox. So no number is signed twice, no
+statement is lost, and a manifest is durable before its account leaves, wherever a crash falls.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from custodes.base.keys import SigningKey, sign_body
@@ -16,11 +17,13 @@ from custodes.custody.accounts import AccountChain, AccountLeaf, Closed, Cut, Ga
 from custodes.custody.paths import manifest_path
 from custodes.services.parcels import Parcel, parcel_bytes
 from custodes.services.recorder.outbox import Outbox
-from custodes.services.recorder.state import EpochState, RecorderState, StateFile
+from custodes.services.recorder.state import EpochState, Pending, RecorderState, StateFile
 
 EPOCH_TYPE = "custodes/entry/epoch/v1"
-MAX_GAPS = 400
-MAX_CLOSED = 250
+# An entry holds 65,000 bytes: of closed epochs (about 120 each), cuts (190), and reasons of streams (70).
+MAX_CLOSED = 150
+MAX_CUTS = 100
+MAX_REASONS = 300
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,48 @@ class Minute:
     ended: frozenset[bytes] = frozenset()
     cuts: tuple[Cut, ...] = ()
 
+    def parts(self) -> Iterator[Minute]:
+        """The same in as many minutes as make one entry each; the first is not empty of leaves that are cut.
+
+        An epoch is closed in the last of them, when all its envelopes have been told of.
+        """
+        gaps, cuts, ended = sorted(set(self.gaps)), sorted(self.cuts), sorted(self.ended)
+        groups = list(_groups(gaps)) or [()]
+        later = cuts[MAX_CUTS:]
+        held = {cut[:3] for cut in later}
+        leaves = tuple(leaf for leaf in self.leaves if leaf[:3] not in held)
+        first = replace(
+            self,
+            leaves=leaves,
+            gaps=groups[0],
+            cuts=tuple(cuts[:MAX_CUTS]),
+            ended=frozenset() if later else frozenset(ended[:MAX_CLOSED]),
+        )
+        yield first
+        while later:
+            now, later = later[:MAX_CUTS], later[MAX_CUTS:]
+            yield replace(
+                self,
+                leaves=tuple(AccountLeaf(*cut[:3], cut.hash) for cut in now),
+                gaps=(),
+                cuts=tuple(now),
+                ended=frozenset(),
+            )
+        for group in groups[1:]:
+            yield replace(self, leaves=(), cuts=(), gaps=group, ended=frozenset())
+        rest = [id_ for id_ in ended if id_ not in first.ended]
+        for start in range(0, len(rest), MAX_CLOSED):
+            yield replace(
+                self, leaves=(), cuts=(), gaps=(), ended=frozenset(rest[start : start + MAX_CLOSED])
+            )
+
 
 @dataclass
 class Ledgerbook:
-    """The state of one recorder and what changes it; every change is durable when its method returns."""
+    """The state of one recorder and what changes it; every change is durable when its method returns.
+
+    A method that raised has changed nothing and may be called again.
+    """
 
     network: bytes
     recorder: bytes
@@ -45,38 +86,17 @@ class Ledgerbook:
     file: StateFile
     outbox: Outbox
     state: RecorderState
+    _settled: list[str] = field(default_factory=list)
 
     def register_epoch(
         self, epoch: bytes, opened: EpochState, pools: dict[bytes, int], body: Mapping[str, Any]
-    ) -> list[str]:
-        """Know an epoch before its first chunk, and that its shred key is taken; its entry waits.
-
-        The outbox items' names, to be put in line.
-        """
+    ) -> None:
+        """Know an epoch before its first chunk, and that its shred key is taken; `settle` sends its entry."""
         state = replace(self.state, epochs={**self.state.epochs, epoch: opened}, pools=pools)
-        return self._commit(state, EPOCH_TYPE, body)
+        self._commit(state, Pending(self._parcel(EPOCH_TYPE, body)))
 
-    def repeat_pending(self) -> list[str]:
-        """After a crash: statements that may not have reached the outbox; the keeper takes each once."""
-        return [self.outbox.store("submit", parcel) for parcel in self.state.pending]
-
-    def account(self, minute: Minute, new_run: int | None = None) -> list[str]:
-        """State a minute, or with `new_run` a restart; names of the outbox items.
-
-        Several accounts where one would be too long for an entry.
-        """
-        names: list[str] = []
-        gaps, ended = sorted(set(minute.gaps)), sorted(minute.ended)
-        part = replace(minute, gaps=tuple(gaps[:MAX_GAPS]), ended=frozenset(ended[:MAX_CLOSED]))
-        names += self._account(part, new_run)
-        rest = replace(
-            minute, leaves=(), cuts=(), gaps=tuple(gaps[MAX_GAPS:]), ended=frozenset(ended[MAX_CLOSED:])
-        )
-        if rest.gaps or rest.ended:
-            names += self.account(rest)
-        return names
-
-    def _account(self, minute: Minute, new_run: int | None) -> list[str]:
+    def account(self, minute: Minute, new_run: int | None = None) -> None:
+        """State a minute, or with `new_run` a restart; `settle` sends it. One part that makes one entry."""
         state = self.state
         chain = AccountChain(self.network, self.recorder, state.run, state.number, state.head)
         epochs = advance(state.epochs, minute.leaves)
@@ -84,17 +104,40 @@ class Ledgerbook:
         account, manifest, after = chain.next(
             minute.minute_us, minute.leaves, minute.gaps, minute.cuts, closed, new_run
         )
-        self.store.put(manifest_path(self.recorder, account.number), manifest.encode())
         kept = {id_: epoch for id_, epoch in epochs.items() if id_ not in minute.ended}
-        state = replace(state, run=after.run, number=after.number, head=after.previous, epochs=kept)
-        return self._commit(state, account.type, account.body())
+        state = replace(
+            state,
+            run=after.run,
+            number=after.number,
+            head=after.previous,
+            epochs=kept,
+            minute_us=minute.minute_us,
+        )
+        parcel = self._parcel(account.type, account.body())
+        self._commit(state, Pending(parcel, account.number, manifest.encode()))
 
-    def _commit(self, state: RecorderState, type_: str, body: Mapping[str, Any]) -> list[str]:
-        parcel = parcel_bytes(Parcel(sign_body(type_, body, self.key)))
-        state = replace(state, pending=(parcel,))
+    def settle(self) -> list[str]:
+        """Store waiting manifests and lay waiting statements into the outbox; the items' names, to be admitted.
+
+        After a crash what had reached the outbox comes again; the keeper takes each statement once.
+        """
+        while self.state.pending:
+            first = self.state.pending[0]
+            if first.manifest:
+                self.store.put(manifest_path(self.recorder, first.number), first.manifest)
+            self._settled.append(self.outbox.store("submit", first.parcel))
+            # In the file it goes with the next change; to find it there again does no harm.
+            self.state = replace(self.state, pending=self.state.pending[1:])
+        names, self._settled = self._settled, []
+        return names
+
+    def _parcel(self, type_: str, body: Mapping[str, Any]) -> bytes:
+        return parcel_bytes(Parcel(sign_body(type_, body, self.key)))
+
+    def _commit(self, state: RecorderState, pending: Pending) -> None:
+        state = replace(state, pending=(*state.pending, pending))
         self.file.write(state)
         self.state = state
-        return [self.outbox.store("submit", parcel)]
 
 
 def advance(epochs: dict[bytes, EpochState], leaves: Iterable[AccountLeaf]) -> dict[bytes, EpochState]:
@@ -104,3 +147,17 @@ def advance(epochs: dict[bytes, EpochState], leaves: Iterable[AccountLeaf]) -> d
         epoch = after[leaf.epoch]
         after[leaf.epoch] = replace(epoch, accounted=leaf.sequence + 1, last=leaf.hash)
     return after
+
+
+def _groups(gaps: list[Gap]) -> Iterator[tuple[Gap, ...]]:
+    """Gaps, which ascend by stream, in groups of so many different streams and reasons."""
+    group: list[Gap] = []
+    pairs: set[tuple[bytes, str]] = set()
+    for gap in gaps:
+        if len(pairs | {(gap.stream, gap.reason)}) > MAX_REASONS:
+            yield tuple(group)
+            group, pairs = [], set()
+        group.append(gap)
+        pairs.add((gap.stream, gap.reason))
+    if group:
+        yield tuple(group)

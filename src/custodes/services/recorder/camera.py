@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
+from custodes.adapters.rtsp.session import SilentError
 from custodes.base.clock import MINUTE_US, Clock
 from custodes.base.errors import CustodesError, ErrorKind
 from custodes.custody.accounts import GapReason
@@ -18,7 +20,7 @@ LONGEST_RETRY_S = 10.0
 STEADY_AFTER_US = 30_000_000
 _LOG = structlog.get_logger("camera")
 
-Connect = Callable[[], Awaitable[None]]
+Connect = Callable[[], Coroutine[Any, Any, None]]
 
 _REASONS: dict[ErrorKind, GapReason] = {
     ErrorKind.UNAVAILABLE: GapReason.CAMERA_UNREACHABLE,
@@ -30,12 +32,12 @@ _REASONS: dict[ErrorKind, GapReason] = {
 
 @dataclass(slots=True)
 class ConnectionHealth:
-    """What health shows of a camera's connection."""
+    """What health shows of a camera's connection. `began_us`: when the session of now began (boot time)."""
 
     sessions: int = 0
     failures_in_row: int = 0
     last_error: str = ""
-    reason: GapReason = GapReason.CAMERA_UNREACHABLE
+    began_us: int = 0
 
 
 class CameraConnection:
@@ -52,37 +54,64 @@ class CameraConnection:
         self._clock = clock
         self._start_delay_s = start_delay_s
         self._logged_us = -MINUTE_US
+        self._session: asyncio.Task[None] | None = None
+        self._broken_off = ""
 
     async def run(self, ended: Callable[[GapReason], None]) -> None:
         """Connect for ever; `ended(reason)` after each session. Ends only by cancellation."""
         await asyncio.sleep(self._start_delay_s)
+        health = self.health
         while True:
-            began_us = self._clock.boot_us()
-            reason, message = await self._session()
-            health = self.health
-            health.last_error, health.reason = message, reason
-            lived = self._clock.boot_us() - began_us >= STEADY_AFTER_US
+            health.began_us = self._clock.boot_us()
+            health.sessions += 1
+            reason, message = await self._run_session()
+            lived = self._clock.boot_us() - health.began_us >= STEADY_AFTER_US
+            health.began_us = 0
+            health.last_error = message
             health.failures_in_row = 1 if lived else health.failures_in_row + 1
             ended(reason)
             self._log(message)
             await asyncio.sleep(retry_delay_s(health.failures_in_row, random.random()))
 
-    async def _session(self) -> tuple[GapReason, str]:
-        self.health.sessions += 1
+    def reconnect(self, why: str) -> None:
+        """End the session of now, because of what the camera does in it; another follows."""
+        if self._session is not None and not self._broken_off:
+            self._broken_off = why
+            self._session.cancel()
+
+    async def _run_session(self) -> tuple[GapReason, str]:
+        self._broken_off = ""
+        self._session = asyncio.ensure_future(self._connect())
         try:
-            await self._connect()
+            await self._session
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._broken_off or (task is not None and task.cancelling()):
+                raise
+            return GapReason.CAMERA_MISBEHAVED, self._broken_off
+        except SilentError as error:
+            return GapReason.CAMERA_SILENT, str(error)
         except CustodesError as error:
             return _REASONS.get(error.kind, GapReason.CAMERA_MISBEHAVED), str(error)
         except Exception as error:  # noqa: BLE001 - one camera's defect must not stop the others
-            _LOG.exception("session failed", camera=self._name)
-            return GapReason.CAMERA_MISBEHAVED, f"internal error: {type(error).__name__}"
+            message = f"internal error: {type(error).__name__}: {error}"
+            self._log(message, error)
+            return GapReason.CAMERA_MISBEHAVED, message
+        finally:
+            self._session = None
         return GapReason.CAMERA_UNREACHABLE, "the camera ended the session"
 
-    def _log(self, message: str) -> None:
+    def _log(self, message: str, error: Exception | None = None) -> None:
         now_us = self._clock.boot_us()
         if now_us - self._logged_us >= MINUTE_US:
             self._logged_us = now_us
-            _LOG.warning("camera away", camera=self._name, reason=message, attempts=self.health.sessions)
+            _LOG.warning(
+                "camera away",
+                camera=self._name,
+                reason=message,
+                attempts=self.health.sessions,
+                exc_info=error,
+            )
 
 
 def retry_delay_s(failures_in_row: int, jitter: float) -> float:

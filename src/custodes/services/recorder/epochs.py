@@ -52,7 +52,12 @@ class Epoch:
     def wipe_due(self, boot_us: int) -> None:
         """Wipe the keys of slots that ended ten seconds ago."""
         elapsed_us = boot_us - self.boot0_us - KEY_GRACE_US
-        self.wipe_before(max(0, elapsed_us // self.sealed.header.slot_us))
+        self.wipe_before(min(len(self.cells), max(0, elapsed_us // self.sealed.header.slot_us)))
+
+    @property
+    def first_open_us(self) -> int:
+        """Elapsed time from which on slots still have their keys."""
+        return self.wiped * self.sealed.header.slot_us
 
     def wipe_all(self) -> None:
         """Nothing more is sealed in this epoch."""

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
 from custodes.adapters.durable_file import flush_folder
+from custodes.base.clock import SECOND_US
 from custodes.base.errors import CorruptError, NotFoundError
 from custodes.base.ports import ObjectStore
 from custodes.custody.accounts import AccountLeaf, Cut
@@ -26,40 +27,58 @@ from custodes.services.recorder.state import EpochState, RecorderState
 _LOG = structlog.get_logger("recovery")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Recovered:
-    """What the Restart speaks of, and the reels to announce (again)."""
+    """What the Restart speaks of, and the reels to announce (again).
 
-    leaves: tuple[AccountLeaf, ...]
-    cuts: tuple[Cut, ...]
-    reels: tuple[str, ...]
+    `last_us`: by stream, until when at least something was recorded (UTC). `troubles`: what is not as it was
+    left.
+    """
+
+    leaves: list[AccountLeaf] = field(default_factory=list)
+    cuts: list[Cut] = field(default_factory=list)
+    reels: list[str] = field(default_factory=list)
+    last_us: dict[bytes, int] = field(default_factory=dict)
+    troubles: list[str] = field(default_factory=list)
+
+    def found(self, opened: EpochState, header: Header, envelope: FoundEnvelope) -> None:
+        """An envelope that no account has spoken of."""
+        stream, epoch, sequence = opened.stream, header.epoch, envelope.header.sequence
+        self.leaves.append(AccountLeaf(stream, epoch, sequence, envelope.hash))
+        if envelope.is_cut:
+            self.cuts.append(Cut(stream, epoch, sequence, envelope.chunks, envelope.hash))
+        # A chunk has at most a second; what the last one has is not known without the key.
+        at_us = header.utc0_us + envelope.header.elapsed_us + (envelope.chunks - 1) * SECOND_US
+        self.last_us[stream] = max(self.last_us.get(stream, 0), at_us)
 
 
 def recover(state: RecorderState, spool: Path, store: ObjectStore) -> Recovered:
     """End every epoch that the last run left open.
 
-    Errors: CorruptError when an epoch's share set is gone; UnavailableError, ExhaustedError.
+    What is damaged or gone is told in `troubles` and keeps nobody from recording.
+    Errors: UnavailableError, ExhaustedError.
     """
-    leaves: list[AccountLeaf] = []
-    cuts: list[Cut] = []
-    reels: list[str] = []
+    recovered = Recovered()
     for epoch, opened in sorted(state.epochs.items()):
-        header = _header(store, opened)
-        for number, file in _open_reels(spool / opened.stream.hex() / epoch.hex()):
-            _end_reel(store, header, number, file)
-        reels += [path for path in store.list(opened.folder) if path.endswith(".reel")]
-        for found in _envelopes(store, opened):
-            leaves.append(AccountLeaf(opened.stream, epoch, found.header.sequence, found.hash))
-            if found.is_cut:
-                cuts.append(Cut(opened.stream, epoch, found.header.sequence, found.chunks, found.hash))
-    return Recovered(tuple(leaves), tuple(cuts), tuple(reels))
+        folder = spool / opened.stream.hex() / epoch.hex()
+        header = _header(store, opened, recovered)
+        if header is not None:
+            for number, file in _open_reels(folder):
+                _end_reel(store, header, number, file)
+            _take_stock(store, opened, header, recovered)
+        _remove(folder, files_too=header is None)
+    for trouble in recovered.troubles:
+        _LOG.error("not as it was left", trouble=trouble)
+    return recovered
 
 
-def _header(store: ObjectStore, opened: EpochState) -> Header:
+def _header(store: ObjectStore, opened: EpochState, recovered: Recovered) -> Header | None:
     try:
         return parse_share_set(store.get(f"{opened.folder}/shares")).header
-    except NotFoundError as error:
-        raise CorruptError(f"the share set of {opened.folder} is gone from the store") from error
+    except NotFoundError:
+        # Deleted by retention while this recorder was off, or lost: either way nobody can open it any more.
+        recovered.troubles.append(f"the share set of {opened.folder} is not in the store any more")
+        return None
 
 
 def _open_reels(folder: Path) -> Iterator[tuple[int, Path]]:
@@ -89,14 +108,35 @@ def _end_reel(store: ObjectStore, header: Header, number: int, file: Path) -> No
         flush_folder(file.parent)
 
 
-def _envelopes(store: ObjectStore, opened: EpochState) -> Iterator[FoundEnvelope]:
-    """The envelopes that no account has spoken of; of the others nothing but the footer is read."""
+def _take_stock(store: ObjectStore, opened: EpochState, header: Header, recovered: Recovered) -> None:
+    """The epoch's envelopes that no account has spoken of; of the others nothing but the footer is read."""
+    expected, last = opened.accounted, opened.last
+    count = 0
     for path in sorted(store.list(opened.folder)):
-        if path.endswith(".reel"):
-            yield from _unaccounted(store, path, opened.accounted)
+        if not path.endswith(".reel"):
+            continue
+        recovered.reels.append(path)
+        try:
+            first, rows, found = _unaccounted(store, path, opened.accounted)
+        except CorruptError as error:
+            recovered.troubles.append(str(error))
+            continue
+        count = max(count, first + rows)
+        for envelope in found:
+            if envelope.header.sequence != expected or envelope.header.previous != last:
+                recovered.troubles.append(f"{path}: envelope {expected} is missing or damaged")
+                return
+            recovered.found(opened, header, envelope)
+            expected, last = expected + 1, envelope.hash
+        if found and len(found) < first + rows - max(first, opened.accounted):
+            recovered.troubles.append(f"{path}: envelope {expected} is damaged")
+            return
+    if count < opened.accounted:
+        recovered.troubles.append(f"{opened.folder}: {opened.accounted} envelopes stated, {count} are there")
 
 
-def _unaccounted(store: ObjectStore, path: str, accounted: int) -> tuple[FoundEnvelope, ...]:
+def _unaccounted(store: ObjectStore, path: str, accounted: int) -> tuple[int, int, tuple[FoundEnvelope, ...]]:
+    """The first sequence of a reel, how many envelopes it has, and those of which no account speaks."""
     size = store.size(path)
     try:
         footer = ReelReader(lambda at, length: store.get_range(path, at, length), size).footer
@@ -104,9 +144,23 @@ def _unaccounted(store: ObjectStore, path: str, accounted: int) -> tuple[FoundEn
         raise CorruptError(f"{path}: {error}") from error
     known = max(0, accounted - footer.first)
     if known >= len(footer.rows):
-        return ()
+        return footer.first, len(footer.rows), ()
     base = footer.rows[known].offset
     found = scan(lambda at, length: store.get_range(path, base + at, length), size - base)
-    if len(found.envelopes) != len(footer.rows) - known:
-        raise CorruptError(f"{path}: envelope {footer.first + known + len(found.envelopes)} is damaged")
-    return found.envelopes
+    if not found.envelopes:
+        raise CorruptError(f"{path}: envelope {footer.first + known} is damaged")
+    return footer.first, len(footer.rows), found.envelopes
+
+
+def _remove(folder: Path, files_too: bool) -> None:
+    """Remove an epoch's folder in the spool, and its stream's when it is the last."""
+    if not folder.is_dir():
+        return
+    if files_too:
+        for file in folder.glob("*.open"):
+            file.unlink()
+    for one in (folder, folder.parent):
+        if any(one.iterdir()):
+            return
+        one.rmdir()
+        flush_folder(one.parent)

@@ -42,7 +42,11 @@ class CustodianKey:
 
 @dataclass(frozen=True)
 class RecorderSettings:
-    """A checked settings document. `pools`: public shred keys by pool, oldest pool first."""
+    """A checked settings document.
+
+    `pools`: public shred keys by pool, oldest pool first. `entry`: statement hash of this recorder's entry, with
+    which its chain of accounts begins.
+    """
 
     number: int
     network: bytes
@@ -55,3 +59,4 @@ class RecorderSettings:
     custodian_keys: tuple[CustodianKey, ...]
     assignments: tuple[StreamAssignment, ...]
     pools: Mapping[bytes, tuple[bytes, ...]]
+    entry: bytes

@@ -30,12 +30,21 @@ class EpochState:
     last: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A signed statement on its way to the outbox; an account comes with its number and its manifest."""
+
+    parcel: bytes
+    number: int = 0
+    manifest: bytes = b""
+
+
 @dataclass(frozen=True)
 class RecorderState:
     """`number` and `head`: the last account signed and its hash; at first 0 and the Recorder entry's hash.
 
-    `pools`: how many keys of each pool are taken, in order. `pending`: statements signed with this state,
-    which may or may not have reached the outbox yet.
+    `minute_us`: the time that account speaks of, 0 before the first. `pools`: how many keys of each pool are
+    taken, in order. `pending`: statements signed by then, which may or may not have reached the outbox.
     """
 
     run: int
@@ -43,7 +52,8 @@ class RecorderState:
     head: bytes
     epochs: dict[bytes, EpochState] = field(default_factory=dict)
     pools: dict[bytes, int] = field(default_factory=dict)
-    pending: tuple[bytes, ...] = ()
+    pending: tuple[Pending, ...] = ()
+    minute_us: int = 0
 
 
 def state_bytes(state: RecorderState) -> bytes:
@@ -62,8 +72,12 @@ def state_bytes(state: RecorderState) -> bytes:
             ],
             "format": _FORMAT,
             "head": b64u(state.head),
+            "minute_us": state.minute_us,
             "number": state.number,
-            "pending": [b64u(parcel) for parcel in state.pending],
+            "pending": [
+                {"manifest": b64u(one.manifest), "number": one.number, "parcel": b64u(one.parcel)}
+                for one in state.pending
+            ],
             "pools": [{"pool": b64u(pool), "taken": taken} for pool, taken in sorted(state.pools.items())],
             "run": state.run,
         }
@@ -81,7 +95,11 @@ def parse_state(data: bytes) -> RecorderState:
             number=int(value["number"]),
             head=unb64u(value["head"], HASH_BYTES),
             epochs=dict(_parse_epoch(member) for member in value["epochs"]),
-            pending=tuple(unb64u(parcel) for parcel in value["pending"]),
+            minute_us=int(value["minute_us"]),
+            pending=tuple(
+                Pending(unb64u(one["parcel"]), int(one["number"]), unb64u(one["manifest"]))
+                for one in value["pending"]
+            ),
             pools={unb64u(member["pool"], ID_BYTES): int(member["taken"]) for member in value["pools"]},
         )
     except (InvalidError, KeyError, TypeError, ValueError) as error:

@@ -5,7 +5,6 @@ Called from the event loop alone; never blocks. What must be durable first is th
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -15,21 +14,24 @@ import structlog
 
 from custodes.adapters.rtsp.notices import Notice, NoticeKind
 from custodes.base.clock import SECOND_US, Clock
-from custodes.base.errors import CustodesError, PushbackError
-from custodes.custody.accounts import GapReason
-from custodes.custody.envelope import EnvelopeSealer
+from custodes.custody.accounts import Gap, GapReason
 from custodes.custody.records import KEY, LOSS_BEFORE, OPEN_KEY
-from custodes.custody.segment import SegmentHeader
 from custodes.media.gop import GopStatistics, KeyPolicy
 from custodes.media.packets import AccessUnit, ParameterSets
-from custodes.media.segmenter import Cut, Segmenter, Step
+from custodes.media.segmenter import GRACE_US, Cut, Segmenter, Step
+from custodes.services.recorder.early import EarlyUnits
 from custodes.services.recorder.epochs import Epoch
 from custodes.services.recorder.gaps import GapKeeper
 from custodes.services.recorder.reels import ClosedEnvelope, OpenReel
 from custodes.services.recorder.settings import StreamAssignment
+from custodes.services.recorder.writing import EnvelopeWriter
 
-EARLY_LIMIT_BYTES = 8 << 20
 CLOCK_TOLERANCE_US = SECOND_US
+# With the second between ticks and half a second to flush, what came is durable within two.
+IDLE_US = 400_000
+STALE_US = 10 * SECOND_US
+RETRY_US = SECOND_US
+LARGE_UNIT_BYTES = 4 << 20
 _LOG = structlog.get_logger("stream")
 
 
@@ -43,7 +45,7 @@ class StreamState(Enum):
 
 
 class EpochSource(Protocol):
-    """Makes epochs ready. `ready` is called on the loop, with None when none can be made now."""
+    """Makes epochs ready. `ready` is called on the loop, with None and why when none can be made now."""
 
     def prepare(
         self,
@@ -57,16 +59,53 @@ class EpochSource(Protocol):
 
 
 class ReelSource(Protocol):
-    """Opens reels in the spool."""
+    """Opens reels in the spool and knows how much waits there."""
 
-    def open_reel(self, epoch: Epoch, number: int, priority: int) -> OpenReel:
+    def open_reel(self, epoch: Epoch, number: int, reel_us: int) -> OpenReel:
         """The reel of that number of an epoch."""
         ...
+
+    def is_pressed(self, stream: bytes, priority: int) -> bool:
+        """Whether so much of a stream waits for the disk that pictures must be left out."""
+        ...
+
+    def is_relieved(self, stream: bytes) -> bool:
+        """Whether the disk has caught up with a stream."""
+        ...
+
+    @property
+    def pressed_reason(self) -> GapReason:
+        """Why pictures are left out."""
+        ...
+
+
+class Register(Protocol):
+    """Who is told what accounts are to speak of."""
+
+    def closed(self, envelope: ClosedEnvelope) -> None:
+        """An envelope was closed."""
+        ...
+
+    def ended(self, epoch: Epoch) -> None:
+        """Nothing more is sealed in an epoch."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StreamParts:
+    """What the streams of a recorder share."""
+
+    clock: Clock
+    epochs: EpochSource
+    reels: ReelSource
+    register: Register
+    slot_us: int
+    reel_us: int
 
 
 @dataclass(slots=True)
 class StreamCounts:
-    """What health and statistics say of a stream."""
+    """What health and statistics say of a stream. `last_unit_us`: boot time of the last recorded picture."""
 
     access_units: int = 0
     bytes: int = 0
@@ -76,45 +115,49 @@ class StreamCounts:
     last_unit_us: int = 0
 
 
+@dataclass(slots=True)
+class SessionTimes:
+    """When things came in the camera's session of now (boot time), 0: not yet. For the watchdog."""
+
+    first_unit_us: int = 0
+    last_unit_us: int = 0
+    key_us: int = 0
+
+
 class StreamRecorder:
-    """Takes what a camera sends and leaves sealed envelopes; `closed` collects them for the account.
+    """Takes what a camera sends and leaves sealed envelopes.
 
     An epoch begins with the first picture there is; one that follows is made ready a slot ahead. Pictures
-    that come while an epoch is being made wait, at most 8 MiB of them.
+    that come while an epoch is being made wait, at most 8 MiB of them. Of a camera whose key frames are more
+    than ten seconds apart an epoch ends at the last one from which the next would come too late, for what
+    follows without a key frame can belong to no other epoch.
+    `since_us`: since when nothing of the stream is recorded (UTC), and why.
     """
 
     def __init__(
-        self, assignment: StreamAssignment, clock: Clock, epochs: EpochSource, reels: ReelSource, slot_us: int
+        self, assignment: StreamAssignment, parts: StreamParts, since_us: int, reason: GapReason
     ) -> None:
         self.assignment = assignment
         self.counts = StreamCounts()
+        self.session = SessionTimes()
         self.gops = GopStatistics()
-        self.gaps = GapKeeper(assignment.stream, clock.utc_us(), GapReason.RESTART)
-        self.closed: list[ClosedEnvelope] = []
-        self.ended_epochs: list[Epoch] = []
         self.trouble = ""
-        self._clock = clock
-        self._epochs = epochs
-        self._reels = reels
-        self._slot_us = slot_us
+        self._clock = parts.clock
+        self._parts = parts
+        self._gaps = GapKeeper(assignment.stream, since_us, reason)
         self._keys = KeyPolicy()
         self._sets: ParameterSets | None = None
         self._sets_changed = False
-        self._early: deque[AccessUnit] = deque()
-        self._early_bytes = 0
+        self._early = EarlyUnits()
         self._preparing = False
+        self._retry_us = 0
         self._is_first = True
         self._next: Epoch | None = None
-        self._epoch: Epoch | None = None
-        self._segmenter = Segmenter(slot_us)
-        self._sealer: EnvelopeSealer | None = None
-        self._slot = 0
-        self._segment_start_us = 0
-        self._last_elapsed_us = 0
-        self._reel: OpenReel | None = None
-        self._reel_number = 0
-        self._previous = b""
+        self._writer: EnvelopeWriter | None = None
+        self._segmenter = Segmenter(parts.slot_us)
+        self._turn_by_us = 0
         self._overloaded = False
+        self._has_failed = False
         self._buffer = bytearray(1 << 16)
         self._stopped = False
 
@@ -129,10 +172,14 @@ class StreamRecorder:
         """Seal a picture, or keep it while an epoch is made ready."""
         if self._stopped:
             return
-        if self._epoch is None or self._early:
-            self._keep_early(unit)
+        session = self.session
+        session.last_unit_us = unit.boot_us
+        if not session.first_unit_us:
+            session.first_unit_us = unit.boot_us
+        if self._writer is None or self._early:
+            self._wait(unit)
         else:
-            self._record(unit)
+            self._record(self._writer, unit)
 
     def on_notice(self, notice: Notice) -> None:
         """Count what evidence should know of; losses become gaps where the next picture shows them."""
@@ -148,260 +195,269 @@ class StreamRecorder:
         """What the stream is doing now."""
         if self.trouble:
             return StreamState.CANNOT_SEAL
-        if self.gaps.from_us is None:
-            return StreamState.RECORDING
-        return StreamState.AWAY if self.counts.access_units else StreamState.CONNECTING
+        if not self.counts.access_units:
+            return StreamState.AWAY if self._has_failed else StreamState.CONNECTING
+        is_stale = self._clock.boot_us() - self.counts.last_unit_us > STALE_US
+        return StreamState.AWAY if is_stale or self._gaps.from_us is not None else StreamState.RECORDING
 
     def session_ended(self, reason: GapReason) -> None:
         """The camera's session is over: the segment closes, the next begins with a key frame."""
-        self._close_segment()
+        if self._writer is not None:
+            self._writer.close()
         self._segmenter.interrupt()
         self._keys.restart()
         self.gops.interrupted()
-        self._early.clear()
-        self._early_bytes = 0
-        self.gaps.missing(self._last_utc_us(), reason)
+        self.session = SessionTimes()
+        self._has_failed = True
+        self.counts.dropped += self._early.clear()
+        self._miss(reason)
 
     def tick(self) -> None:
         """Once a second: seal what is pending, end what is due, make the next epoch ready, wipe keys."""
         now_us = self._clock.boot_us()
-        epoch = self._epoch
-        if epoch is None:
+        if self._next is not None:
+            self._next.wipe_due(now_us)
+            if now_us >= self._next.end_us:
+                self._retire(self._next)
+                self._next = None
+        writer = self._writer
+        if writer is None:
             return
+        epoch = writer.epoch
         epoch.wipe_due(now_us)
         elapsed_us = now_us - epoch.boot0_us
-        if self._sealer is not None and elapsed_us - self._last_elapsed_us >= SECOND_US:
-            self._append(self._sealer.cut())
+        writer.cut_if_idle(elapsed_us, IDLE_US)
         if self._segmenter.close_if_due(elapsed_us):
-            self._close_segment()
-        if abs(self._clock.utc_us() - epoch.utc_us(now_us)) > CLOCK_TOLERANCE_US:
-            self._end_epoch(GapReason.CLOCK)
-        elif now_us >= epoch.end_us + 2 * self._slot_us:
-            self._end_epoch(None)
-        elif now_us >= epoch.end_us - self._slot_us and self._next is None and self._sealer is not None:
-            self._prepare(epoch.end_us)
+            writer.close()
+        if self._writer is not None:
+            self._tend_epoch(writer, now_us)
 
     def stop(self, reason: GapReason) -> None:
         """Close all; nothing is taken any more."""
         self._stopped = True
-        self._end_epoch(None)
+        self._end_epoch()
         if self._next is not None:
             self._retire(self._next)
             self._next = None
-        self.gaps.missing(self._last_utc_us(), reason)
+        self._miss(reason)
 
-    def reel_failed(self, error: CustodesError) -> None:
-        """The open reel can take nothing more: the epoch ends with what is durable, another begins."""
-        _LOG.error("reel given up", stream=self.assignment.stream.hex(), reason=str(error))
-        self._sealer = None
-        self._reel = None
-        self._end_epoch(GapReason.STORAGE)
+    def take_gaps(self) -> list[Gap]:
+        """The gaps since the last call, one still open told up to now."""
+        return self._gaps.take(self._clock.utc_us())
+
+    @property
+    def last_picture_us(self) -> int:
+        """UTC of the last recorded picture, by the clock of now; 0 without any."""
+        return self._last_utc_us() if self.counts.last_unit_us else 0
+
+    def reel_lost(self, epoch: Epoch) -> None:
+        """A reel can take nothing more: its epoch ends with what is durable, another begins."""
+        if self._writer is not None and self._writer.epoch is epoch:
+            self._miss(GapReason.STORAGE)
+            self._end_epoch()
 
     # --- recording -------------------------------------------------------------------------------------
 
-    def _record(self, unit: AccessUnit) -> None:
-        epoch = self._epoch
-        if epoch is None or self._sets is None:
-            self._drop(unit, GapReason.WAITING_FOR_KEY_FRAME)
+    def _record(self, writer: EnvelopeWriter, unit: AccessUnit) -> None:
+        boot_us, data = unit.boot_us, unit.data
+        is_key = self._keys.counts(boot_us, unit.is_key, unit.is_open_key)
+        if is_key:
+            self.gops.key_frame(boot_us)
+            self.session.key_us = boot_us
+            if self._must_turn(writer.epoch, boot_us):
+                self._turn(unit)
+                return
+        if self._overloaded and not self._relieved(writer, is_key):
+            self._drop(1, self._parts.reels.pressed_reason)
             return
-        is_key = self._keys.counts(unit.boot_us, unit.is_key, unit.is_open_key)
-        if self._overloaded and not self._relieved(is_key):
-            self._drop(unit, GapReason.OVERLOAD)
+        if self._sets is None:
+            self._drop(1, GapReason.WAITING_FOR_KEY_FRAME)
             return
-        elapsed_us = max(unit.boot_us - epoch.boot0_us, self._last_elapsed_us)
+        elapsed_us = boot_us - writer.epoch.boot0_us
+        if elapsed_us < writer.last_us:
+            elapsed_us = writer.last_us
+        if len(data) > LARGE_UNIT_BYTES and not writer.has_room(len(data)):
+            self._sets_changed = True
         decision = self._segmenter.decide(elapsed_us, is_key, self._sets_changed)
         if decision is not Step.APPEND:
-            if decision is Step.DROP:
-                self._drop(unit, GapReason.WAITING_FOR_KEY_FRAME)
+            if not isinstance(decision, Cut):
+                self._leave_out(decision, unit)
                 return
-            if decision is Step.NEXT_EPOCH:
-                self._next_epoch(unit)
-                return
-            assert isinstance(decision, Cut)
-            self._open_segment(epoch, decision, elapsed_us)
-        self._last_elapsed_us = elapsed_us
-        sealer = self._sealer
+            self._sets_changed = False
+            writer.open(decision, self._sets, elapsed_us, len(data))
+        sealer = writer.sealer
         if sealer is None:
-            self._drop(unit, GapReason.STORAGE)
+            self._drop(1, GapReason.STORAGE)
             return
-        flags = (
-            (KEY if unit.is_key else 0)
-            | (OPEN_KEY if unit.is_open_key else 0)
-            | (LOSS_BEFORE if unit.loss_before else 0)
-        )
-        frames = sealer.add_access_unit(
-            unit.data, elapsed_us, unit.media_90k, max(0, unit.camera_utc_us), flags
-        )
+        writer.last_us = elapsed_us
+        flags = KEY if unit.is_key else OPEN_KEY if unit.is_open_key else 0
+        if unit.loss_before:
+            flags |= LOSS_BEFORE
+        frames = sealer.add_access_unit(data, elapsed_us, unit.media_90k, max(0, unit.camera_utc_us), flags)
         if frames:
-            self._append(frames)
-            if self._reel is not None and self._reel.must_close(sealer):
-                self._sets_changed = True  # what begins another segment at the next picture
-        self._count(unit, epoch, is_key)
+            self._append(writer, frames)
+        self._count(writer.epoch, unit)
 
-    def _count(self, unit: AccessUnit, epoch: Epoch, is_key: bool) -> None:
-        counts = self.counts
-        if unit.loss_before and counts.last_unit_us:
-            self.gaps.hole(epoch.utc_us(counts.last_unit_us), epoch.utc_us(unit.boot_us), GapReason.LOSS)
-        if self.gaps.from_us is not None:
-            self.gaps.recorded(epoch.utc_us(unit.boot_us))
-        if is_key:
-            self.gops.key_frame(unit.boot_us)
+    def _leave_out(self, step: Step, unit: AccessUnit) -> None:
+        """A picture that belongs to no segment of this epoch."""
+        if step is Step.NEXT_EPOCH:
+            self._turn(unit)
+        else:
+            self._drop(1, GapReason.WAITING_FOR_KEY_FRAME)
+
+    def _append(self, writer: EnvelopeWriter, frames: bytes | bytearray) -> None:
+        writer.append(frames)
+        if self._parts.reels.is_pressed(self.assignment.stream, self.assignment.priority):
+            # The queue is pressed well below its limit: what is between the two is room to close the envelope.
+            self._overloaded = True
+        if not writer.has_room(0):
+            # What begins another segment at the next picture.
+            self._sets_changed = True
+
+    def _relieved(self, writer: EnvelopeWriter, is_key: bool) -> bool:
+        """Whether recording goes on after an overload: at a key frame, once the queue has gone down."""
+        if writer.sealer is not None:
+            writer.close()
+            self._segmenter.interrupt()
+        if is_key and self._parts.reels.is_relieved(self.assignment.stream):
+            self._overloaded = False
+        return not self._overloaded
+
+    def _count(self, epoch: Epoch, unit: AccessUnit) -> None:
+        counts, gaps = self.counts, self._gaps
+        if gaps.from_us is not None:
+            gaps.recorded(epoch.utc_us(unit.boot_us))
+        elif unit.loss_before:
+            gaps.hole(epoch.utc_us(counts.last_unit_us), epoch.utc_us(unit.boot_us), GapReason.LOSS)
         counts.access_units += 1
         counts.bytes += len(unit.data)
         counts.last_unit_us = unit.boot_us
 
-    def _drop(self, unit: AccessUnit, reason: GapReason) -> None:
-        self.counts.dropped += 1
-        self.gaps.missing(self._clock.utc_us(), reason)
+    def _drop(self, count: int, reason: GapReason) -> None:
+        self.counts.dropped += count
+        self._miss(reason)
 
-    # --- segments --------------------------------------------------------------------------------------
+    def _miss(self, reason: GapReason) -> None:
+        self._gaps.missing(self._last_utc_us(), self._clock.utc_us(), reason)
 
-    def _open_segment(self, epoch: Epoch, cut: Cut, elapsed_us: int) -> None:
-        self._close_segment()
-        assert self._sets is not None
-        self._sets_changed = False
-        header = SegmentHeader(
-            network=epoch.sealed.header.network,
-            stream=self.assignment.stream,
-            epoch=epoch.id,
-            slot=cut.slot,
-            sequence=cut.sequence,
-            key_sequence=cut.key_sequence,
-            previous=self._previous,
-            codec=self._sets.codec,
-            elapsed_us=elapsed_us,
-        )
-        if cut.slot > self._slot:
-            epoch.wipe_before(cut.slot)
-        self._slot = cut.slot
-        self._segment_start_us = elapsed_us
-        if self._reel is not None and self._reel.is_full(elapsed_us):
-            self._close_reel()
-        if self._reel is None:
-            self._reel = self._reels.open_reel(epoch, self._reel_number, self.assignment.priority)
-            self._reel_number += 1
-        self._sealer = EnvelopeSealer(header, epoch.cells[cut.slot], self._sets, self._buffer)
-        self._append(self._sealer.header_frame)
-
-    def _close_segment(self) -> None:
-        sealer, reel, epoch = self._sealer, self._reel, self._epoch
-        if sealer is None or reel is None or epoch is None:
-            return
-        self._append(sealer.close())
-        if self._sealer is None:
-            return
-        self._sealer = None
-        self._previous = sealer.hash
-        duration_us = self._last_elapsed_us - self._segment_start_us
-        self.closed.append(reel.add(sealer, duration_us))
-
-    def _append(self, frames: bytes | bytearray) -> None:
-        if not frames or self._reel is None:
-            return
-        try:
-            # The queue is pressed below its limit, and then whole groups of pictures are left out; what is
-            # between the two is room to close the envelope.
-            self._reel.append(bytes(frames))
-        except CustodesError as error:
-            self._overloaded = isinstance(error, PushbackError)
-            self.reel_failed(error)
-        else:
-            if self._reel.is_pressed:
-                self._overloaded = True
-
-    def _relieved(self, is_key: bool) -> bool:
-        """Whether recording goes on after an overload: at a key frame, once the queue has gone down."""
-        if self._sealer is not None:
-            self._close_segment()
-            self._segmenter.interrupt()
-        if is_key and (self._reel is None or self._reel.is_relieved):
-            self._overloaded = False
-        return not self._overloaded
-
-    def _close_reel(self) -> None:
-        if self._reel is not None:
-            self._reel.finish()
-            self._reel = None
+    def _last_utc_us(self) -> int:
+        """When the last picture was recorded, now if none was."""
+        last_us = self.counts.last_unit_us
+        return self._clock.utc_us() - (self._clock.boot_us() - last_us if last_us else 0)
 
     # --- epochs ----------------------------------------------------------------------------------------
 
-    def _keep_early(self, unit: AccessUnit) -> None:
-        if not self._early and not unit.is_key and not unit.is_open_key:
-            self._drop(unit, GapReason.WAITING_FOR_KEY_FRAME)
+    def _tend_epoch(self, writer: EnvelopeWriter, now_us: int) -> None:
+        epoch = writer.epoch
+        away_us = self._clock.utc_us() - epoch.utc_us(now_us)
+        if abs(away_us) > CLOCK_TOLERANCE_US:
+            if not self._turn_by_us:
+                _LOG.warning("UTC stepped", stream=self.assignment.name, by_us=away_us)
+                # Closing can wait for a key frame: slots are counted by the other clock.
+                self._turn_by_us = now_us + GRACE_US
+            if writer.sealer is None or now_us >= self._turn_by_us:
+                self._end_epoch()
+        elif now_us >= epoch.end_us + max(GRACE_US, 2 * self._parts.slot_us):
+            self._end_epoch()
+        elif (
+            now_us >= epoch.end_us - self._parts.slot_us
+            and self._next is None
+            and writer.sealer is not None
+            and not self.gops.is_long
+        ):
+            self._prepare(epoch.end_us)
+
+    def _must_turn(self, epoch: Epoch, boot_us: int) -> bool:
+        """Whether the epoch ends at this key frame though it has slots left."""
+        if self._turn_by_us:
+            return True
+        if not self.gops.is_long or boot_us <= epoch.boot0_us:
+            return False
+        expected_us = self.gops.expected_us or 0
+        return boot_us + expected_us > epoch.end_us + GRACE_US
+
+    def _turn(self, unit: AccessUnit) -> None:
+        """The epoch is over; the next begins with this picture, if it is one to begin with."""
+        self._end_epoch()
+        dropped = self._early.put_back(unit)
+        if dropped:
+            self._drop(dropped, GapReason.WAITING_FOR_KEY_FRAME)
+        self._go_on()
+
+    def _wait(self, unit: AccessUnit) -> None:
+        dropped = self._early.add(unit)
+        if dropped:
+            too_many = len(self._early) > 0 or dropped > 1
+            self._drop(dropped, GapReason.CANNOT_SEAL if too_many else GapReason.WAITING_FOR_KEY_FRAME)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if not self._early:
             return
-        self._early.append(unit)
-        self._early_bytes += len(unit.data)
-        while self._early_bytes > EARLY_LIMIT_BYTES:
-            dropped = self._early.popleft()
-            self._early_bytes -= len(dropped.data)
-            self._drop(dropped, GapReason.CANNOT_SEAL)
         if self._next is not None:
             self._switch()
-        elif not self._preparing:
-            self._prepare(self._early[0].boot_us)
+        else:
+            self._prepare(self._early.first_us)
 
     def _prepare(self, boot0_us: int) -> None:
-        if self._preparing:
+        if self._preparing or self._clock.boot_us() < self._retry_us:
             return
         self._preparing = True
-        self._epochs.prepare(self.assignment, boot0_us, self._is_first, self._prepared)
-        self._is_first = False
+        self._parts.epochs.prepare(self.assignment, boot0_us, self._is_first, self._prepared)
 
     def _prepared(self, epoch: Epoch | None, trouble: str) -> None:
         self._preparing = False
         self.trouble = trouble
         if epoch is None:
+            self._retry_us = self._clock.boot_us() + RETRY_US
             return
+        self._is_first = False
         if self._stopped:
             self._retire(epoch)
             return
         self._next = epoch
-        if self._epoch is None and self._early:
+        if self._writer is None and self._early:
             self._switch()
 
-    def _next_epoch(self, unit: AccessUnit) -> None:
-        self._end_epoch(None)
-        self._keep_early(unit)
-
     def _switch(self) -> None:
-        """Begin the epoch that is ready, unless its time is past or the clock was set meanwhile."""
+        """Begin the epoch that is ready, unless it is of another time or the clock was set meanwhile."""
         epoch, self._next = self._next, None
         if epoch is None:
             return
-        now_us = self._clock.boot_us()
+        now_us, first_us = self._clock.boot_us(), self._early.first_us
         stepped = abs(self._clock.utc_us() - epoch.utc_us(now_us)) > CLOCK_TOLERANCE_US
-        first_us = self._early[0].boot_us if self._early else now_us
-        if stepped or first_us >= epoch.end_us:
+        if stepped or not epoch.boot0_us <= first_us < epoch.end_us:
             self._retire(epoch)
             self._prepare(first_us)
             return
-        self._epoch = epoch
-        self._segmenter = Segmenter(self._slot_us, epoch.sealed.header.slots)
-        self._previous = epoch.sealed.header.hash
-        self._reel_number = 0
-        self._slot = 0
-        self._last_elapsed_us = 0
-        while self._early and self._epoch is epoch:
-            unit = self._early.popleft()
-            self._early_bytes -= len(unit.data)
-            self._record(unit)
+        parts = self._parts
+        self._segmenter = Segmenter(parts.slot_us, epoch.sealed.header.slots)
+        self._segmenter.close_if_due(epoch.first_open_us)
+        writer = self._writer = EnvelopeWriter(
+            epoch,
+            self._buffer,
+            lambda epoch, number: parts.reels.open_reel(epoch, number, parts.reel_us),
+            parts.register.closed,
+            lambda _: self.reel_lost(epoch),
+        )
+        for unit in self._early.drain():
+            self._record(writer, unit)
+            if self._writer is not writer:
+                break
 
-    def _end_epoch(self, reason: GapReason | None) -> None:
-        epoch = self._epoch
-        if epoch is None:
+    def _end_epoch(self) -> None:
+        writer = self._writer
+        if writer is None:
             return
-        if reason is not None:
-            self.gaps.missing(self._last_utc_us(), reason)
-        self._close_segment()
-        self._close_reel()
-        self._epoch = None
-        self._retire(epoch)
+        writer.end()
+        if self._turn_by_us:
+            self._turn_by_us = 0
+            # Between the time of this epoch and that of the next there may be hours in which nothing is missing.
+            last_us = writer.epoch.utc_us(self.counts.last_unit_us or writer.epoch.boot0_us)
+            self._gaps.hole(last_us, self._last_utc_us(), GapReason.CLOCK)
+        self._writer = None
+        self._retire(writer.epoch)
 
     def _retire(self, epoch: Epoch) -> None:
         epoch.wipe_all()
-        self.ended_epochs.append(epoch)
-
-    def _last_utc_us(self) -> int:
-        """When the last picture was recorded, now if none was."""
-        now_us, last_us = self._clock.boot_us(), self.counts.last_unit_us
-        return self._clock.utc_us() - (now_us - last_us if last_us else 0)
+        self._parts.register.ended(epoch)

@@ -1,0 +1,1 @@
+"""A recorder with everything it needs, and whoever opens afterwards what it sealed."""
