@@ -5,19 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from custodes.adapters.exchange.folder import FolderOffice
-from custodes.adapters.exchange.http import MAX_OBJECT_BYTES, HttpObjects, HttpOffice
 from custodes.base.clock import SECOND_US, SystemClock
-from custodes.base.errors import CorruptError, CustodesError, InvalidError, NotFoundError, UnavailableError
+from custodes.base.errors import CustodesError, InvalidError
 from custodes.base.ids import HASH_BYTES, parse_hex
 from custodes.cli.options import show_us
-from custodes.deploy.layout import NetworkFolder
-from custodes.services.office import Office
-from custodes.services.witness import ReadObject, Sighting, Witness, WitnessFolder
+from custodes.deploy.place import reach
+from custodes.services.witness import Sighting, Witness, WitnessFolder
 
 
 def add_parser(subparsers: Any) -> None:
@@ -49,8 +45,8 @@ def run(options: argparse.Namespace) -> int:
         print(f"witness {folder.memory.name}:{folder.key.public.hex()}", flush=True)
         if options.network_at is None:
             return 0
-        read, office = _reach(options.network_at)
-        witness = Witness(folder, read, office, network, SystemClock())
+        place = reach(options.network_at)
+        witness = Witness(folder, place.read, place.office, network, SystemClock())
         if options.once:
             _Report()(asyncio.run(witness.look()))
         else:
@@ -79,28 +75,3 @@ class _Report:
                 f"cosigned {news.checkpoint.size} entries, root {news.checkpoint.root.hex()}, {when}",
                 flush=True,
             )
-
-
-def _reach(where: str) -> tuple[ReadObject, Office]:
-    if "://" in where:
-        return HttpObjects(where).get, HttpOffice(where)
-    folder = NetworkFolder(Path(where))
-    if not folder.store.is_dir() or not folder.exchange.is_dir():
-        raise NotFoundError(f"{where} is no running network's folder")
-    return _reader(folder.store), FolderOffice(folder.exchange)
-
-
-def _reader(store: Path) -> Callable[[str], bytes]:
-    def read(path: str) -> bytes:
-        try:
-            with (store / path).open("rb") as file:
-                data = file.read(MAX_OBJECT_BYTES + 1)
-        except FileNotFoundError as error:
-            raise NotFoundError(f"there is no {path}") from error
-        except OSError as error:
-            raise UnavailableError(f"{path} cannot be read: {error.strerror}") from error
-        if len(data) > MAX_OBJECT_BYTES:
-            raise CorruptError(f"{path} is longer than {MAX_OBJECT_BYTES} bytes")
-        return data
-
-    return read
