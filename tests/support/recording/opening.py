@@ -18,7 +18,6 @@ from custodes.custody.records import ACCESS_UNIT, Record
 from custodes.custody.reel_reader import ReelReader
 from custodes.custody.shamir import combine
 from custodes.custody.share_set import ShareSet, open_message, parse_share_set, unwrap
-
 from recording.rig import Rig
 
 

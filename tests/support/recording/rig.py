@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from custodes.adapters.objects.local import LocalObjectStore
+from custodes.adapters.rtsp.client import DEFAULT_LIMITS, SessionLimits
 from custodes.adapters.spool.files import FileOperations, SystemFiles
 from custodes.adapters.spool.spool import SpoolVolume
 from custodes.adapters.spool.volume import MARK_NAME, create_mark
@@ -40,7 +41,7 @@ def seed(name: str) -> bytes:
     return hashlib.sha256(name.encode()).digest()
 
 
-def test_id(name: str) -> bytes:
+def make_id(name: str) -> bytes:
     """A test's id."""
     return seed(name)[:16]
 
@@ -61,10 +62,10 @@ class Rig:
 
     def __post_init__(self) -> None:
         self.network = seed(f"{self.name}/network")
-        self.recorder = test_id(f"{self.name}/recorder")
+        self.recorder = make_id(f"{self.name}/recorder")
         self.signing = SigningKey(seed(f"{self.name}/signing"))
         self.keys = {i: SealingKey(seed(f"{self.name}/custodian/{i}")) for i in self.indices}
-        self.pool = test_id(f"{self.name}/pool")
+        self.pool = make_id(f"{self.name}/pool")
         self.shred = [SealingKey(seed(f"{self.name}/shred/{n}")) for n in range(self.pool_keys)]
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self.spool_root.exists():
@@ -96,12 +97,12 @@ class Rig:
         """The id of a camera's stream."""
         # Its first bytes decide how many slots the first epoch has.
         slots = self.first.get(name, self.periods.slots_per_epoch)
-        return (slots - 1).to_bytes(4, "big") + test_id(f"{self.name}/stream/{name}")[4:]
+        return (slots - 1).to_bytes(4, "big") + make_id(f"{self.name}/stream/{name}")[4:]
 
     def assignment(self, name: str, url: str) -> StreamAssignment:
         """One stream to record."""
         return StreamAssignment(
-            camera=test_id(f"{self.name}/camera/{name}"),
+            camera=make_id(f"{self.name}/camera/{name}"),
             stream=self.stream(name),
             name=name,
             kind="main",
@@ -168,7 +169,10 @@ class Rig:
         )
 
     def service(
-        self, store: ObjectStore | None = None, files: FileOperations | None = None
+        self,
+        store: ObjectStore | None = None,
+        files: FileOperations | None = None,
+        limits: SessionLimits = DEFAULT_LIMITS,
     ) -> RecorderService:
         """A recorder, not started yet."""
         store = store or self.store()
@@ -179,6 +183,7 @@ class Rig:
             store=store,
             spool=self.volume(files),
             arena=KeyArena(),
+            limits=limits,
         )
 
     def with_urls(self, urls: Mapping[str, str]) -> Rig:

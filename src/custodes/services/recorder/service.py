@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from custodes.adapters.rtsp.client import CameraSource, run_session
+from custodes.adapters.rtsp.client import DEFAULT_LIMITS, CameraSource, SessionLimits, run_session
 from custodes.adapters.spool.spool import SpoolVolume
 from custodes.base.clock import Clock
 from custodes.base.errors import CustodesError
@@ -67,6 +67,7 @@ class RecorderService:
     store: ObjectStore
     spool: SpoolVolume
     arena: KeyArena
+    limits: SessionLimits = DEFAULT_LIMITS
     away_since: Mapping[bytes, int] = field(default_factory=dict)
     unannounced: tuple[str, ...] = ()
     recordings: dict[bytes, Recording] = field(default_factory=dict)
@@ -129,7 +130,10 @@ class RecorderService:
         stream = StreamRecorder(assignment, parts, since_us, GapReason.RESTART)
         source = CameraSource(assignment.url, assignment.username, assignment.password, assignment.transport)
         connection = CameraConnection(
-            assignment.name, lambda: run_session(source, stream, self.clock), self.clock, delay_s
+            assignment.name,
+            lambda: run_session(source, stream, self.clock, limits=self.limits),
+            self.clock,
+            delay_s,
         )
         task = asyncio.get_running_loop().create_task(connection.run(stream.session_ended))
         return Recording(assignment, stream, connection, task)
