@@ -19,8 +19,10 @@ CONNECT_S = 20.0
 
 
 @asynccontextmanager
-async def connected(folder: NetworkFolder, process: Process) -> AsyncIterator[NatsBus]:
-    """The bus, as this process. Errors: NotFoundError, UnavailableError."""
+async def connected(
+    folder: NetworkFolder, process: Process, wait_s: float = CONNECT_S
+) -> AsyncIterator[NatsBus]:
+    """The bus, as this process; with `wait_s` 0 it may still be away. Errors: NotFoundError, UnavailableError."""
     address = os.environ.get(BUS_VARIABLE)
     if not address:
         raise NotFoundError(
@@ -29,7 +31,8 @@ async def connected(folder: NetworkFolder, process: Process) -> AsyncIterator[Na
     key = NKey(read_seed(folder.bus / f"{process.name}.seed"))
     bus = NatsBus(NatsSettings((address,), process.name, key))
     try:
-        await bus.wait_connected(CONNECT_S)
+        if wait_s:
+            await bus.wait_connected(wait_s)
         yield bus
     finally:
         await bus.close()

@@ -29,7 +29,7 @@ from custodes.ledger.rules.state import LedgerState
 from custodes.services.bus_office import KEEPER_SUBJECTS, OUTSIDE
 from custodes.services.case_index import CaseIndex
 from custodes.services.keeper.cameras import CameraEffects
-from custodes.services.keeper.catalogue import ReelDesk
+from custodes.services.keeper.catalogue import CataloguingSequencer, ReelDesk
 from custodes.services.keeper.fetching import Fetching, shred_id
 from custodes.services.keeper.ledger_thread import LedgerThread
 from custodes.services.keeper.pools import PoolMaker
@@ -86,10 +86,10 @@ def open_keeper(folder: NetworkFolder, tell: _Tell) -> Keeper:
         if isinstance(index, CustodesError):
             raise index
     keystore = KeyStore.open(folder.keystore, _shredded(sequencer.state).__contains__)
-    ledger = LedgerThread(sequencer)
+    catalogue = SqlCatalogue(database)
+    ledger = LedgerThread(CataloguingSequencer(sequencer, catalogue))
     cases = CaseIndex(store)
     assignments = SqlAssignments(database)
-    catalogue = SqlCatalogue(database)
     cameras = CameraEffects(ledger, database, assignments, tell.settings_changed)
     return Keeper(
         clock=clock,

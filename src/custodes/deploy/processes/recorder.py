@@ -1,17 +1,17 @@
-"""The recorder's process."""
+"""The recorder's process. It starts, and records, whether the bus is there or not."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
 
+from custodes.adapters.bus.nats import NatsBus
 from custodes.adapters.bus.subjects import Process, Role, health, settings_changed
 from custodes.adapters.objects.local import LocalObjectStore
 from custodes.adapters.secrets import read_sealing_key, read_signing_key
 from custodes.base.clock import SystemClock
 from custodes.base.errors import UnavailableError
 from custodes.base.fence.report import FenceReport
-from custodes.base.ports import Bus
 from custodes.deploy.layout import NetworkFolder, read_settings
 from custodes.deploy.processes.connection import connected
 from custodes.services.bus_office import BusOffice
@@ -23,35 +23,44 @@ HEALTH_S = 1.0
 async def run_recorder(folder: NetworkFolder, fences: FenceReport) -> None:
     """Record until cancelled."""
     settings = read_settings(folder)
-    recorder = settings.recorder
-    own = folder.recorder(recorder)
-    me = Process(Role.RECORDER, recorder.hex())
+    me = Process(Role.RECORDER, settings.recorder.hex())
+    own = folder.recorder(settings.recorder)
     identity = RecorderIdentity(
-        settings.network, recorder, read_signing_key(own / "signing"), read_sealing_key(own / "sealing")
+        network=settings.network,
+        recorder=settings.recorder,
+        signing=read_signing_key(own / "signing"),
+        sealing=read_sealing_key(own / "sealing"),
     )
-    store = LocalObjectStore.open(folder.store, settings.store_volume)
-    place = RecorderPlace(own, folder.spool, settings.spool_volume, store)
-    async with connected(folder, me) as bus:
+    place = RecorderPlace(
+        folder=own,
+        spool=folder.spool,
+        spool_volume=settings.spool_volume,
+        store=LocalObjectStore.open(folder.store, settings.store_volume),
+    )
+    async with connected(folder, me, wait_s=0.0) as bus:
         office = BusOffice(bus)
         process = RecorderProcess(
             identity,
             place,
             SystemClock(),
-            lambda: office.settings(recorder),
+            lambda: office.settings(settings.recorder),
             keeper_routes(office),
             fences,
         )
 
-        async def changed(subject: str, data: bytes) -> None:
+        async def changed(_subject: str, _data: bytes) -> None:
             process.settings_changed()
 
-        await bus.subscribe(settings_changed(recorder.hex()), changed)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(process.run())
-            group.create_task(_tell(bus, me, process))
+        await bus.subscribe(settings_changed(settings.recorder.hex()), changed)
+        telling = asyncio.ensure_future(_tell(bus, me, process))
+        try:
+            await process.run()
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
 
 
-async def _tell(bus: Bus, me: Process, process: RecorderProcess) -> None:
+async def _tell(bus: NatsBus, me: Process, process: RecorderProcess) -> None:
     while True:
         # Health is told to whoever listens now; while the bus is away, nobody does.
         with suppress(UnavailableError):

@@ -114,7 +114,10 @@ class Keeper:
                 await self.settings_changed(recorder)
 
     async def _retain(self) -> None:
-        await self.retention.run_once()
+        report = await self.retention.run_once()
+        for name in [name for name in self.alarms if name.startswith("retention ")]:
+            del self.alarms[name]
+        self.alarms.update({f"retention {number}": text for number, text in enumerate(report.alarms)})
 
     async def _tell(self) -> None:
         health = self.keystore.health()
