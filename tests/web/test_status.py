@@ -61,8 +61,13 @@ async def test_streams_of_a_silent_recorder_are_not_known(web: Any, documents: D
 
 async def test_a_registered_camera_without_a_recorder_says_so(web: Any, documents: Documents) -> None:
     await web.tell("keeper", documents["keeper"](web.clock.utc_us()))
+    status = await _status(web)
+    (camera,) = status["cameras"]
+    assert camera["state"] == "unknown" and camera["registered"] and status["gaps"] is None
+    assert camera["streams"][0]["reason"] == "no recorder has been heard of"
+    await web.tell("recorder-0a", documents["recorder"](web.clock.utc_us(), streams=[]))
     (camera,) = (await _status(web))["cameras"]
-    assert camera["state"] == "not-assigned" and camera["registered"]
+    assert camera["state"] == "not-assigned"
     assert camera["streams"][0]["reason"] == "no recorder has this stream"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Set
 
 from pydantic import BaseModel, ConfigDict
@@ -20,11 +21,12 @@ class Step(BaseModel):
 
 
 def next_steps(network: bytes, place: str, running: bool, cameras: int, states: Set[str]) -> list[Step]:
-    """The steps, most urgent first."""
+    """The steps, most urgent first; `place` is the network's folder as it is."""
+    place = shlex.quote(place)
     if not running:
         return [Step(text="The keeper is not running. Start the network.", command=f"custodes serve {place}")]
     if cameras == 0:
-        return [_add_camera(place, "Add a first camera"), _verify(network), _stop()]
+        return [_first_camera(place), _verify(network), _stop()]
     steps = []
     if states & {"away", "cannot-seal"}:
         steps.append(
@@ -41,14 +43,23 @@ def next_steps(network: bytes, place: str, running: bool, cameras: int, states: 
             command=f"custodes case open {place} --help",
         ),
         _verify(network),
-        _add_camera(place, "Add another camera"),
+        _more_cameras(place),
         _stop(),
     ]
 
 
-def _add_camera(place: str, text: str) -> Step:
+def _first_camera(place: str) -> Step:
     return Step(
-        text=f"{text}. It needs a purpose, a legal basis, a responsible body and a review date.",
+        text="Add a first camera. What you write here stands in the public register.",
+        command=f"custodes camera add {place} --name 'Market' --site 'Market square'"
+        " --purpose 'Accidents at the crossing' --legal-basis 'By-law 12' --responsible-body 'Town of Example'"
+        " --review-date YYYY-MM-DD --main rtsp://ADDRESS/STREAM",
+    )
+
+
+def _more_cameras(place: str) -> Step:
+    return Step(
+        text="Add another camera. It needs a purpose, a legal basis, a responsible body and a review date.",
         command=f"custodes camera add {place} --help",
     )
 

@@ -112,7 +112,7 @@ class Status(Shown):
     time_us: int
     network: NetworkStatus
     cameras: list[CameraStatus]
-    gaps: list[GapStatus]
+    gaps: list[GapStatus] | None
     ledger: LedgerHealth | None
     openings: Openings | None
     alarms: list[str]
@@ -130,7 +130,7 @@ def make_status(view: View, network: bytes, place: str) -> Status:
         time_us=view.time_us,
         network=_network(keeper, network),
         cameras=cameras,
-        gaps=_gaps(view, cameras),
+        gaps=_gaps(view, cameras) if view.recorders else None,
         ledger=keeper.ledger if keeper else None,
         openings=keeper.openings if keeper else None,
         alarms=list(view.alarms),
@@ -169,7 +169,7 @@ def _cameras(
 ) -> list[CameraStatus]:
     registered = view.keeper.document.cameras if view.keeper else []
     rows = {stream: _stream(view, heard, health) for stream, (heard, health) in streams.items()}
-    cameras = [_registered(camera, rows) for camera in registered]
+    cameras = [_registered(camera, rows, bool(view.recorders)) for camera in registered]
     known = {camera.camera for camera in registered}
     strangers: dict[str, list[StreamHealth]] = {}
     for _, health in streams.values():
@@ -180,14 +180,14 @@ def _cameras(
     return sorted(cameras, key=lambda camera: (camera.name.casefold(), camera.camera))
 
 
-def _registered(camera: RegisteredCamera, rows: dict[str, StreamStatus]) -> CameraStatus:
+def _registered(camera: RegisteredCamera, rows: dict[str, StreamStatus], heard: bool) -> CameraStatus:
     streams = [
         rows.get(stream.stream)
         or StreamStatus(
             stream=stream.stream,
             kind=stream.kind,
-            state="not-assigned",
-            reason="no recorder has this stream",
+            state="not-assigned" if heard else "unknown",
+            reason="no recorder has this stream" if heard else "no recorder has been heard of",
         )
         for stream in camera.streams
     ]

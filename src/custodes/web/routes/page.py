@@ -1,4 +1,4 @@
-"""The page and its three files."""
+"""The page and the files that it loads."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ FOLDER = Path(__file__).parent.parent / "static"
 FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/static/page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "/static/cards.js": ("cards.js", "text/javascript; charset=utf-8"),
+    "/static/words.js": ("words.js", "text/javascript; charset=utf-8"),
     "/static/style.css": ("style.css", "text/css; charset=utf-8"),
     "/static/mark.svg": ("mark.svg", "image/svg+xml"),
 }
