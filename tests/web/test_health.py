@@ -44,7 +44,7 @@ def _changed(document: dict[str, Any], path: tuple[str | int, ...], value: Any) 
         ("recorder", ("streams", 0, "stream"), "A1" * 16),
         ("recorder", ("streams", 0, "stream"), "a1" * 15),
         ("recorder", ("streams", 0, "extra"), 0),
-        ("recorder", ("gaps", 0, "to_us"), 1),
+        ("recorder", ("gaps", 0, "to_us"), -1),
         ("recorder", ("fences", 0, "applied"), 1),
         ("keeper", ("network", "rehearsal"), "no"),
         ("keeper", ("network", "quorum"), 17),

@@ -63,6 +63,7 @@ function streamWords(stream) {
   const parts = [];
   if (stream.state === "recording") {
     if (stream.bitrate_bps) parts.push(bitrate(stream.bitrate_bps));
+    if (stream.reason) parts.push(reasonWords(stream.reason));
   } else {
     const [label] = STATES[stream.state] ?? [stream.state];
     parts.push(stream.reason ? reasonWords(stream.reason) : label);

@@ -78,7 +78,7 @@ function showGaps(known, nowUs) {
     const from = element("td");
     from.append(shortInstant(gap.from_us, nowUs));
     row.append(named("td", gap.kind === "sub" ? `${gap.camera} (sub)` : gap.camera), from,
-      element("td", duration((gap.to_us - gap.from_us) / 1e6)), named("td", reasonWords(gap.reason)));
+      element("td", duration(Math.max(0, gap.to_us - gap.from_us) / 1e6)), named("td", reasonWords(gap.reason)));
     return row;
   })));
 }
