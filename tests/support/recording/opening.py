@@ -42,6 +42,7 @@ class OpenedEpoch:
     hashes: tuple[bytes, ...]
     units: tuple[OpenedUnit, ...]
     slots: tuple[int, ...]
+    sets: tuple[bytes, ...]
 
 
 class TruthEntry(Protocol):
@@ -94,6 +95,7 @@ def _open_epoch(
     hashes: list[bytes] = []
     units: list[OpenedUnit] = []
     slots: list[int] = []
+    sets: list[bytes] = []
     for number, path in enumerate(reels):
         reader = ReelReader(lambda at, n, path=path: store.get_range(path, at, n), store.size(path))
         assert reader.footer.number == number
@@ -107,7 +109,9 @@ def _open_epoch(
             slots.append(segment.slot)
             assert not cut or cut.hash == envelope.hash
             for record in envelope.records(keys[segment.slot]):
-                if record.kind == ACCESS_UNIT:
+                if record.kind != ACCESS_UNIT:
+                    sets.append(record.payload)
+                else:
                     units.append(
                         OpenedUnit(
                             header.epoch,
@@ -119,7 +123,7 @@ def _open_epoch(
                             hashlib.sha256(record.payload).hexdigest(),
                         )
                     )
-    return OpenedEpoch(header, tuple(hashes), tuple(units), tuple(slots))
+    return OpenedEpoch(header, tuple(hashes), tuple(units), tuple(slots), tuple(sets))
 
 
 @dataclass(frozen=True)

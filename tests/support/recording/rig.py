@@ -147,7 +147,6 @@ class Rig:
             _mark(self.spool_root),
             loop,
             files=files,
-            clock=self.clock,
             queue_limit_bytes_per_stream=STREAM_LIMIT_BYTES,
         )
 

@@ -35,9 +35,9 @@ class EarlyUnits:
         self._units.append(unit)
         self._bytes += len(unit.data)
         dropped = 0
-        if self._bytes > EARLY_LIMIT_BYTES:
+        if self._is_full():
             dropped += self._drop_first()
-            while self._units and (self._bytes > EARLY_LIMIT_BYTES or not _starts(self._units[0])):
+            while self._units and (self._is_full() or not _starts(self._units[0])):
                 dropped += self._drop_first()
         return dropped
 
@@ -63,6 +63,10 @@ class EarlyUnits:
         self._units.clear()
         self._bytes = 0
         return count
+
+    def _is_full(self) -> bool:
+        # One alone is kept however large it is.
+        return self._bytes > EARLY_LIMIT_BYTES and len(self._units) > 1
 
     def _drop_first(self) -> int:
         self._bytes -= len(self._units.popleft().data)

@@ -306,10 +306,11 @@ class StreamRecorder:
             self._drop(1, GapReason.WAITING_FOR_KEY_FRAME)
 
     def _append(self, writer: EnvelopeWriter, frames: bytes | bytearray) -> None:
-        writer.append(frames)
-        if self._parts.reels.is_pressed(self.assignment.stream, self.assignment.priority):
-            # The queue is pressed well below its limit: what is between the two is room to close the envelope.
+        # Pressed by what came before, not by a picture however large, nor by those that waited and come at once.
+        # The limit is well below what the spool takes: what is between the two is room for this, and to close.
+        if not self._early and self._parts.reels.is_pressed(self.assignment.stream, self.assignment.priority):
             self._overloaded = True
+        writer.append(frames)
         if not writer.has_room(0):
             # What begins another segment at the next picture.
             self._sets_changed = True
@@ -373,8 +374,10 @@ class StreamRecorder:
             return True
         if not self.gops.is_long or boot_us <= epoch.boot0_us:
             return False
-        expected_us = self.gops.expected_us or 0
-        return boot_us + expected_us > epoch.end_us + GRACE_US
+        # Without another key frame pictures have this one's slot for ten seconds, then the running one.
+        slot_us = self._parts.slot_us
+        slot_end_us = epoch.boot0_us + ((boot_us - epoch.boot0_us) // slot_us + 1) * slot_us
+        return boot_us + (self.gops.expected_us or 0) > max(epoch.end_us, slot_end_us + GRACE_US)
 
     def _turn(self, unit: AccessUnit) -> None:
         """The epoch is over; the next begins with this picture, if it is one to begin with."""
