@@ -35,7 +35,9 @@ from custodes.services.ledger_view import LedgerView
 
 PROCESSES = ("recorder", "keeper", "discloser", "web", "nats-server")
 MAX_LOSS_US = 2_000_000
-BACK_WITHIN_S = 30.0
+BACK_WITHIN_S = 45.0
+# What the page shows may be that old.
+HEALTH_STALE_S = 2.5
 PLACES = ("Market Square", "Harbour Gate", "Station North")
 
 
@@ -71,6 +73,10 @@ def run(root: Path, port: int, kills: int, footage: Path, seed: int = 1) -> Kill
                 what = "recorder" if number % 2 == 0 else chance.choice(PROCESSES)
                 killed_us = _kill(network, what)
                 report.kills[what] = report.kills.get(what, 0) + 1
+                network.wait_for(
+                    f"{what} again", lambda what=what: _pid(network, what) is not None, BACK_WITHIN_S
+                )
+                time.sleep(HEALTH_STALE_S)
                 network.wait_for(f"recording after {what} was killed", network.all_recording, BACK_WITHIN_S)
                 if what == "recorder":
                     recorder_kills.append((killed_us, time.time_ns() // 1000))
@@ -86,14 +92,21 @@ def run(root: Path, port: int, kills: int, footage: Path, seed: int = 1) -> Kill
 
 
 def _kill(network: DemoNetwork, what: str) -> int:
+    pid = _pid(network, what)
+    if pid is None:
+        raise RuntimeError(f"no process {what} to kill")
+    killed_us = time.time_ns() // 1000
+    os.kill(pid, signal.SIGKILL)
+    return killed_us
+
+
+def _pid(network: DemoNetwork, what: str) -> int | None:
     assert network.server is not None
     for child in psutil.Process(network.server.pid).children():
         words = child.cmdline()
         if what in words or any(Path(word).name == what for word in words[:1]):
-            killed_us = time.time_ns() // 1000
-            os.kill(child.pid, signal.SIGKILL)
-            return killed_us
-    raise RuntimeError(f"no process {what} to kill")
+            return child.pid
+    return None
 
 
 def _compare(

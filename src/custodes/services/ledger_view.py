@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from custodes.base.errors import UnverifiedError
+from custodes.base.errors import NotFoundError, UnverifiedError
 from custodes.ledger.checkpoint import SignedCheckpoint, parse_checkpoint
 from custodes.ledger.rules.state import LedgerState
 from custodes.ledger.tiles import CHECKPOINT_PATH, TILE_WIDTH, bundle_path, decode_bundle
@@ -74,6 +74,14 @@ class LedgerView:
         entries: list[bytes] = []
         for index in range(start // TILE_WIDTH, -(-end // TILE_WIDTH)):
             width = min(TILE_WIDTH, end - index * TILE_WIDTH)
-            bundle = decode_bundle(self.read(bundle_path(index, width)), width)
-            entries += bundle[max(0, start - index * TILE_WIDTH) :]
+            entries += self._bundle(index, width)[max(0, start - index * TILE_WIDTH) :]
         return entries
+
+    def _bundle(self, index: int, width: int) -> list[bytes]:
+        """The first entries of a bundle; once the full one is there, the partial one may be gone."""
+        try:
+            return decode_bundle(self.read(bundle_path(index, width)), width)
+        except NotFoundError:
+            if width == TILE_WIDTH:
+                raise
+            return decode_bundle(self.read(bundle_path(index)), TILE_WIDTH)[:width]

@@ -18,6 +18,7 @@ from custodes.deploy.layout import NetworkFolder, read_settings
 from custodes.deploy.processes.connection import connected
 from custodes.services.bus_office import BusOffice
 from custodes.services.discloser.service import Discloser
+from custodes.services.keeper.health import plain
 from custodes.services.ledger_view import LedgerView
 
 HEALTH_S = 1.0
@@ -50,7 +51,7 @@ async def run_discloser(folder: NetworkFolder, fences: FenceReport) -> None:
 async def _tell(bus: Bus, me: Process, discloser: Discloser) -> None:
     while True:
         document = {
-            "alarms": list(discloser.alarms.values())[:MAX_ALARMS],
+            "alarms": [plain(text) for text in discloser.alarms.values()][:MAX_ALARMS],
             "process": "discloser",
             "time_us": discloser.clock.utc_us(),
         }

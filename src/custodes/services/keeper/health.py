@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from custodes.base.canon import canon
@@ -11,6 +12,9 @@ from custodes.ledger.checkpoint import SignedCheckpoint, custodian_name, keeper_
 from custodes.ledger.rules.state import LedgerState
 
 MAX_ALARMS = 50
+MAX_ALARM_CHARACTERS = 500
+# What fits a message and is read; a larger register needs pages.
+MAX_CAMERAS = 2000
 
 
 def keeper_document(state: LedgerState, note: SignedCheckpoint, alarms: list[str], now_us: int) -> bytes:
@@ -18,8 +22,10 @@ def keeper_document(state: LedgerState, note: SignedCheckpoint, alarms: list[str
     genesis, roster = state.genesis, state.roster
     return canon(
         {
-            "alarms": alarms[:MAX_ALARMS],
-            "cameras": [_camera(camera.described) for camera in state.facts.cameras.values()],
+            "alarms": [plain(text) for text in alarms[:MAX_ALARMS]],
+            "cameras": [
+                _camera(camera.described) for camera in islice(state.facts.cameras.values(), MAX_CAMERAS)
+            ],
             "ledger": {
                 "cosigned_us": _cosigned_us(state, note),
                 "origin": genesis.origin,
@@ -40,6 +46,11 @@ def keeper_document(state: LedgerState, note: SignedCheckpoint, alarms: list[str
             "time_us": now_us,
         }
     )
+
+
+def plain(text: str) -> str:
+    """An alarm as a health document may hold it: one line of bounded length."""
+    return " ".join(text.split())[:MAX_ALARM_CHARACTERS] or "?"
 
 
 def _camera(camera: Any) -> dict[str, Any]:
