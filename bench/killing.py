@@ -103,7 +103,10 @@ def _kill(network: DemoNetwork, what: str) -> int:
 def _pid(network: DemoNetwork, what: str) -> int | None:
     assert network.server is not None
     for child in psutil.Process(network.server.pid).children():
-        words = child.cmdline()
+        try:
+            words = child.cmdline()
+        except (psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue
         if what in words or any(Path(word).name == what for word in words[:1]):
             return child.pid
     return None

@@ -17,6 +17,7 @@ from custodes.base.sealing import PublicSealingKey
 from custodes.deploy.layout import NetworkFolder, NetworkSettings
 from custodes.estate.model import Assignment, Camera, Stream, StreamKind, Transport
 from custodes.estate.rules import check_assignment, check_camera
+from custodes.ledger.entries.builders import camera_body
 from custodes.services.keeper.cameras import ATTACHMENT
 from custodes.services.parcels import Parcel, parcel_bytes
 from custodes.services.settings import ASSIGNMENT_TYPE, seal_password
@@ -91,7 +92,7 @@ def camera_parcel(
         },
         key,
     )
-    entry = sign_body(CAMERA_TYPE, _camera_body(camera, settings.network), key)
+    entry = sign_body(CAMERA_TYPE, camera_body(settings.network, camera), key)
     return camera.id, Parcel(entry, {ATTACHMENT: canon(document.to_json())})
 
 
@@ -151,21 +152,4 @@ def _stream_json(assignment: Assignment, sealed: Mapping[str, str]) -> dict[str,
         "transport": assignment.transport,
         "url": assignment.url,
         "username": assignment.username,
-    }
-
-
-def _camera_body(camera: Camera, network: bytes) -> dict[str, Any]:
-    return {
-        "camera": b64u(camera.id),
-        "justification": camera.justification,
-        "legal_basis": camera.legal_basis,
-        "name": camera.name,
-        "network": b64u(network),
-        "purpose": camera.purpose,
-        "responsible_body": camera.responsible_body,
-        "retention_us": camera.retention_us,
-        "review_date": camera.review_date.isoformat(),
-        "revision": camera.revision,
-        "site": camera.site,
-        "streams": [{"kind": stream.kind, "stream": b64u(stream.id)} for stream in camera.streams],
     }
