@@ -73,6 +73,12 @@ class SqlCatalogue:
             raise NotFoundError(f"no epoch {epoch.hex()} in the catalogue")
         return _epoch(row)
 
+    def statuses(self) -> list[tuple[bytes, EpochStatus]]:
+        """Every epoch's id and status. Cost: some 100 bytes an epoch."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(EPOCHS.c.epoch, EPOCHS.c.status))
+            return [(row.epoch, row.status) for row in rows]
+
     def epochs_due(self, now_us: int, limit: int = 500) -> list[CatalogueEpoch]:
         """Epochs whose deadline is past and whose key is not shredded, the longest due first."""
         query = (

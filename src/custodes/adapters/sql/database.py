@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 from alembic import command
 from alembic.config import Config
@@ -12,7 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from custodes.adapters.sql.faults import translate
-from custodes.base.errors import InvalidError
+from custodes.base.errors import InvalidError, UnavailableError
 
 _WRITING = "custodes_writing"
 _BUSY_MS = 30_000
@@ -49,6 +50,16 @@ class Database:
     def open_file(cls, path: Path) -> Database:
         """A SQLite database in a file. Errors: as `open`."""
         return cls.open(f"sqlite+pysqlite:///{path}")
+
+    @classmethod
+    def open_to_read(cls, path: Path) -> Database:
+        """A SQLite database in a file, beside whoever writes to it; its schema stays as it is.
+
+        Errors: UnavailableError when there is none; of a write, the same.
+        """
+        if not path.is_file():
+            raise UnavailableError(f"there is no database {path.name}")
+        return cls(create_engine(f"sqlite+pysqlite:///file:{quote(str(path.resolve()))}?mode=ro&uri=true"))
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:

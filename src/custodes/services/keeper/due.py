@@ -1,0 +1,116 @@
+"""Which shred keys are due, and which would go for want of space. Pure decisions on the ledger's state.
+
+Source: docs/formats/entries.md (shred); docs/design/0006-forgetting.md.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from custodes.ledger.rules.epochs import Epoch
+from custodes.ledger.rules.pools import SPACE_FLOOR_US
+from custodes.ledger.rules.state import LedgerState
+
+
+@dataclass(frozen=True, slots=True)
+class DueKey:
+    """A shred key that may be destroyed, the epochs that have it, and since when it may."""
+
+    pool: bytes
+    index: int
+    epochs: tuple[bytes, ...]
+    since_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Keys that are due and not destroyed; `oldest_us`: since when the longest due one is, 0 where none is."""
+
+    keys: int
+    oldest_us: int
+
+
+def held_until(state: LedgerState, now_us: int) -> dict[bytes, int]:
+    """The last end of a hold of either kind that is not over, by epoch."""
+    until: dict[bytes, int] = {}
+    for hold in state.facts.holds.values():
+        if now_us <= hold.until_us:
+            for epoch in hold.epochs:
+                until[epoch] = max(until.get(epoch, 0), hold.until_us)
+    return until
+
+
+def due_keys(state: LedgerState, now_us: int, limit: int) -> list[DueKey]:
+    """Keys whose every epoch is past its deadline and under no hold, the longest due first.
+
+    Cost: a look at every live epoch.
+    """
+    return heapq.nsmallest(limit, _due(state, now_us), key=lambda key: key.since_us)
+
+
+def backlog(state: LedgerState, now_us: int) -> Backlog:
+    """What is due now."""
+    keys, oldest_us = 0, 0
+    for key in _due(state, now_us):
+        keys += 1
+        oldest_us = min(oldest_us, key.since_us) if oldest_us else key.since_us
+    return Backlog(keys, oldest_us)
+
+
+def keys_for_space(
+    state: LedgerState, now_us: int, size_bytes: Callable[[bytes], int], needed_bytes: int, limit: int
+) -> list[DueKey]:
+    """The oldest keys whose epochs' reels have together the bytes needed, no more than that takes.
+
+    Epochs under a hold are passed over; an epoch that may not go yet keeps all of its stream that is younger.
+    """
+    held = held_until(state, now_us)
+    found: list[DueKey] = []
+    stopped: set[bytes] = set()
+    live = (epoch for epoch in state.facts.epochs.live.values() if not epoch.shredded)
+    for epoch in sorted(live, key=lambda epoch: (epoch.utc0_us, epoch.id)):
+        if needed_bytes <= 0 or len(found) == limit:
+            break
+        if epoch.id in held or epoch.stream in stopped:
+            continue
+        if not _may_go_for_space(state, epoch, now_us):
+            stopped.add(epoch.stream)
+            continue
+        found.append(DueKey(epoch.pool, epoch.key_index, (epoch.id,), now_us))
+        needed_bytes -= size_bytes(epoch.id)
+    return found
+
+
+def _may_go_for_space(state: LedgerState, epoch: Epoch, now_us: int) -> bool:
+    # A key that several epochs have is left to their deadlines: the younger ones are not the oldest.
+    alone = len(state.facts.pools[epoch.pool].epochs[epoch.key_index]) == 1
+    return epoch.closed and alone and now_us > epoch.utc0_us + SPACE_FLOOR_US
+
+
+def _due(state: LedgerState, now_us: int) -> Iterator[DueKey]:
+    held = held_until(state, now_us)
+    ended = _ended_holds(state, now_us)
+    seen: set[tuple[bytes, int]] = set()
+    for epoch in state.facts.epochs.live.values():
+        key = (epoch.pool, epoch.key_index)
+        if epoch.shredded or epoch.deadline_us > now_us or key in seen:
+            continue
+        seen.add(key)
+        epochs = state.facts.pools[epoch.pool].epochs[epoch.key_index]
+        deadline_us = max(state.facts.epochs.live[one].deadline_us for one in epochs)
+        if deadline_us > now_us or any(one in held for one in epochs):
+            continue
+        since_us = max(deadline_us, *(ended.get(one, 0) for one in epochs))
+        yield DueKey(*key, epochs, since_us)
+
+
+def _ended_holds(state: LedgerState, now_us: int) -> dict[bytes, int]:
+    ended: dict[bytes, int] = {}
+    for hold in state.facts.holds.values():
+        if hold.until_us < now_us:
+            for epoch in hold.epochs:
+                if epoch in state.facts.epochs.live:
+                    ended[epoch] = max(ended.get(epoch, 0), hold.until_us + 1)
+    return ended
