@@ -169,9 +169,11 @@ def request_in_words(one: ShownRequest) -> list[str]:
     for shown in file.shown:
         lines.append(f"  camera       {shown.camera}: {show_us(shown.from_us)} to {show_us(shown.to_us)}")
     run_in = set(file.run_in)
-    for number, slot in enumerate(file.whole, 1):
+    names = {shown.stream: shown.camera for shown in file.shown}
+    for number, (slot, start_us) in enumerate(zip(file.whole, one.starts_us, strict=True), 1):
         note = ", needed only to decode" if slot in run_in else ""
-        lines.append(f"  {number:>4}. slot {slot.slot} of epoch {slot.epoch.hex()[:8]}{note}")
+        when = show_us(start_us) if start_us else "its key is destroyed: nothing opens it any more"
+        lines.append(f"  {number:>4}. {names.get(slot.stream, slot.stream.hex()[:8])}: {when}{note}")
     if one.decided:
         lines.append(f"  your answer  {one.decided}{', released' if one.released else ''}")
     return lines

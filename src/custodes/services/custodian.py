@@ -57,11 +57,16 @@ AHEAD_KEYS = 5
 
 @dataclass(frozen=True)
 class ShownRequest:
-    """A request as a custodian sees it, all of it checked. `decided`: the own verdict so far, or ""."""
+    """A request as a custodian sees it, all of it checked.
+
+    `starts_us`: when each slot of `file.whole` begins, by the recorder's UTC, 0 for one whose key is destroyed.
+    `decided`: the own verdict so far, or "".
+    """
 
     request: bytes
     case: bytes
     file: RequestFile
+    starts_us: tuple[int, ...]
     decided: str
     granting: int
     released: bool
@@ -97,6 +102,7 @@ class CustodianClient:
             request=request.hash,
             case=case,
             file=file,
+            starts_us=_starts_us(view, file),
             decided=mine.verdict if mine else "",
             granting=len(request.granting),
             released=self.folder.identity.public in request.releases,
@@ -345,6 +351,17 @@ class CustodianClient:
 
 def _decision(view: LedgerView, index: int) -> Decision:
     return parse_decision(parse_entry(view.entries[index]).statement.signed.body)
+
+
+def _starts_us(view: LedgerView, file: RequestFile) -> tuple[int, ...]:
+    live = view.state.facts.epochs.live
+    slot_us = view.state.genesis.periods.slot_us
+    return tuple(
+        live[slot.epoch].utc0_us + slot.slot * slot_us
+        if slot.epoch in live and not live[slot.epoch].shredded
+        else 0
+        for slot in file.whole
+    )
 
 
 def _note(view: LedgerView) -> SignedCheckpoint:
