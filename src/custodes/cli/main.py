@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -53,6 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.policy.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED_EXIT
+    except BrokenPipeError:
+        # Whoever read our words has read enough; Python's own flush at the end must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def configure_log() -> None:
