@@ -18,7 +18,7 @@ from custodes.adapters.sql.catalogue import SqlCatalogue
 from custodes.adapters.sql.database import Database
 from custodes.base.canon import b64u
 from custodes.base.clock import HOUR_US, MINUTE_US, SECOND_US, Clock
-from custodes.base.errors import CustodesError, ExhaustedError, NotFoundError, UnavailableError
+from custodes.base.errors import CustodesError, NotFoundError, UnavailableError
 from custodes.base.keys import SigningKey, sign_body
 from custodes.base.ports import ObjectStore
 from custodes.ledger.rules.state import LedgerState
@@ -86,8 +86,7 @@ class Retention:
         """One pass, broken off between two batches once it has taken so long; also left in `last`.
 
         Errors: UnavailableError where nothing may be deleted now: store, key store or catalogue is away or
-        another, or the clock was stepped; ExhaustedError, after all that could be done, where the pass leaves
-        an alarm; what store, key store and database raise.
+        another, or the clock was stepped; what store, key store and database raise.
         """
         until_us = self._clock.boot_us() + int(limit_s * SECOND_US)
         self._steps.check()
@@ -99,8 +98,6 @@ class Retention:
         self.last = report
         if report.keys or report.deleted.epochs:
             _LOG.info("forgotten", keys=report.keys, epochs=report.deleted.epochs, reels=report.deleted.reels)
-        if report.alarms:
-            raise ExhaustedError("; ".join(report.alarms))
         return report
 
     async def _check_all_there(self) -> None:
