@@ -26,7 +26,7 @@ async def test_at_most_two_seconds_are_lost_each_time(
 ) -> None:
     async with fleet_of(CAMERAS) as fleet:
         rig = rig_of(fleet, pool_keys=120)
-        killed = await kill_often(rig, KILLS, seed=7)
+        killed = await kill_often(rig, KILLS, seed=7, longest_s=2.0)
         truth = {spec.name: fleet.truth(spec.name) for spec in CAMERAS}
 
     left = take_stock(rig, list(truth))

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from custodes.adapters.durable_file import replace_file
-from custodes.base.errors import CustodesError, UnavailableError, UnverifiedError
+from custodes.base.errors import CustodesError, InvalidError, UnavailableError, UnverifiedError
 from custodes.base.ports import ObjectStore
 from custodes.base.sealing import SealingKey
 from custodes.services.recorder.settings import RecorderSettings
@@ -56,7 +56,7 @@ class SettingsFolder:
         pages = {pool: page for pool in pools_named(data) if (page := self._page(pool)) is not None}
         try:
             settings = check_settings(data, self._network, self._recorder, self._key, pages, last)
-        except UnverifiedError:
+        except (InvalidError, UnverifiedError):
             # It may be a page here that is damaged; the store has it still.
             self._forget_pages(frozenset())
             raise

@@ -14,14 +14,7 @@ import structlog
 
 from custodes.adapters.spool.spool import SpoolVolume
 from custodes.base.clock import DAY_US, Clock
-from custodes.base.errors import (
-    CorruptError,
-    CustodesError,
-    InvalidError,
-    RefusedError,
-    UnavailableError,
-    UnverifiedError,
-)
+from custodes.base.errors import CorruptError, CustodesError, UnavailableError
 from custodes.base.fence.memory import KeyArena, swap_fence
 from custodes.base.fence.report import FenceReport
 from custodes.base.keys import SigningKey
@@ -133,28 +126,24 @@ class RecorderProcess:
 
     async def _first_settings(self) -> RecorderSettings:
         """The last good ones, else the keeper's first."""
-        while True:
+        settings = await self._last_settings()
+        while settings is None:
+            self._alarms["settings"] = "no settings have come from the keeper yet: nothing is recorded"
             try:
-                settings = await asyncio.to_thread(self._settings.load)
-                if settings is None:
-                    self._alarms["settings"] = (
-                        "no settings have come from the keeper yet: nothing is recorded"
-                    )
-                    settings = await asyncio.to_thread(self._settings.take, await self._ask_settings())
+                settings = await asyncio.to_thread(self._settings.take, await self._ask_settings())
             except CustodesError as error:
                 if self._alarms.get("start") != str(error):
                     _LOG.warning("cannot start yet", reason=str(error))
                 self._alarms["start"] = str(error)
                 await asyncio.sleep(RETRY_S)
-            else:
-                self._alarms.clear()
-                return settings
+        self._alarms.clear()
+        return settings
 
     async def _last_settings(self) -> RecorderSettings | None:
         try:
             return await asyncio.to_thread(self._settings.load)
-        except (InvalidError, UnverifiedError, RefusedError) as error:
-            _LOG.error("the last settings are not good", reason=str(error))
+        except CustodesError as error:
+            _LOG.error("the last settings are of no use", reason=str(error))
             return None
 
     async def _follow(self, service: RecorderService) -> None:
