@@ -22,14 +22,18 @@ from custodes_simulator import (
 )
 from custodes_simulator.clips.nal import length_prefixed, split_byte_stream
 
-SHORT = SceneSource(width=160, height=90, duration_s=1, rate_hz=25)
+SHORT = SceneSource(width=160, height=90, duration_s=1, rate_hz=50)
 H265 = Encoding(codec=VideoCodec.H265)
 
 
 def received(url: str, transport: str, count: int, kind: str = "video") -> list[tuple[str, bytes]]:
     """Packets of one kind as FFmpeg hands them out: hash of the length-prefixed NAL units, and bytes."""
     made: list[tuple[str, bytes]] = []
-    with av.open(url, options={"rtsp_transport": transport}, timeout=30) as container:
+    with av.open(
+        url,
+        options={"rtsp_transport": transport, "analyzeduration": "100000", "probesize": "20000"},
+        timeout=30,
+    ) as container:
         for packet in container.demux():
             data = bytes(packet)
             if packet.stream.type == kind and data:
@@ -54,21 +58,21 @@ async def test_ffmpeg_gets_every_access_unit_as_the_truth_log_has_it(
 
 
 async def test_loop_seam_keeps_sequence_and_time(tools: Any) -> None:
-    spec = StreamSpec("main", SHORT, first_rtp_time=2**32 - 3600, first_sequence=65530)
+    spec = StreamSpec("main", SHORT, first_rtp_time=2**32 - 1800, first_sequence=65530)
     async with SimulatedFleet([CameraSpec("cam1", (spec,))]) as fleet:
         client = tools.client(fleet.url("cam1"))
         await client.connect()
         await client.play()
-        units = await client.units(40)
+        units = await client.units(55)
         await client.close()
         truth = fleet.truth("cam1")
     packets = [packet for unit in units for packet in unit]
     assert [p.sequence for p in packets] == [(65530 + i) % 65536 for i in range(len(packets))]
-    assert [unit[0].time for unit in units] == [(2**32 - 3600 + 3600 * i) % 2**32 for i in range(40)]
-    assert tools.hashes("h264", units) == [entry.sha256 for entry in truth[:40]]
-    assert [entry.media for entry in truth[:40]] == [3600 * i for i in range(40)]
-    assert truth[0].sha256 == truth[25].sha256 and truth[25].is_key
-    assert all(entry.delivered for entry in truth[:40])
+    assert [unit[0].time for unit in units] == [(2**32 - 1800 + 1800 * i) % 2**32 for i in range(55)]
+    assert tools.hashes("h264", units) == [entry.sha256 for entry in truth[:55]]
+    assert [entry.media for entry in truth[:55]] == [1800 * i for i in range(55)]
+    assert truth[0].sha256 == truth[50].sha256 and truth[50].is_key
+    assert all(entry.delivered for entry in truth[:55])
 
 
 async def test_main_and_sub_differ_and_stray_paths_are_not_found(tools: Any) -> None:
@@ -165,7 +169,7 @@ async def test_pause_and_teardown(tools: Any) -> None:
         assert fleet.camera("cam1").sessions == {}
         await client.close()
     times = [unit[0].time for unit in units]
-    assert {(b - a) % 2**32 for a, b in itertools.pairwise(times)} == {3600}
+    assert {(b - a) % 2**32 for a, b in itertools.pairwise(times)} == {1800}
 
 
 async def test_silent_client_loses_its_session(tools: Any) -> None:

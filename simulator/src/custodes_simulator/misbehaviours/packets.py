@@ -114,16 +114,16 @@ class LosePacket(OnTrack):
 class SequenceHole(OnTrack):
     """The camera drops whole access units inside itself: sequence numbers are missing, over TCP too.
 
-    `units`: how many; 0 only skips `skip` numbers and loses nothing.
+    `lost_units`: how many; 0 only skips `skip` numbers and loses nothing.
     """
 
-    units: int = 1
+    lost_units: int = 1
     skip: int = 3
     left: int = field(default=0, init=False, repr=False)
 
     def begin(self, session: Session) -> None:
-        self.left = self.units
-        if not self.units:
+        self.left = self.lost_units
+        if not self.lost_units:
             for player in session.players.values():
                 if on_track(self.track, player):
                     player.numbering.sequence += self.skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from custodes_simulator.play.session import Session
 from custodes_simulator.rtsp.handlers import handle
@@ -33,8 +33,8 @@ class RtspConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection in."""
-        if isinstance(transport, asyncio.Transport):
-            self.transport = transport
+        # uvloop's transports are no subclasses of asyncio's, though they do the same.
+        self.transport = cast(asyncio.Transport, transport)
         self.hears = self.camera.accept(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

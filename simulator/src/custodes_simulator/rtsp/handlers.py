@@ -70,10 +70,13 @@ def _describe(connection: RtspConnection, request: Request) -> Response:
 
 def _setup(connection: RtspConnection, request: Request) -> Response:
     spec, track = target(connection, request.url)
+    session = _session(connection, request) if "session" in request.headers else None
+    if track < 0:
+        # Without control attributes a client sets up the tracks in the order of the description.
+        track = len(session.players) if session else 0
     if spec is None or track >= (2 if spec.audio else 1):
         return Response(404)
     asked = request.headers.get("transport", "")
-    session = _session(connection, request) if "session" in request.headers else None
     if "session" in request.headers and session is None:
         return Response(454)
     if session is None:
@@ -169,17 +172,17 @@ def _touch(connection: RtspConnection, request: Request) -> None:
 
 
 def target(connection: RtspConnection, url: str) -> tuple[StreamSpec | None, int]:
-    """The stream and the track's number that a URL means; the first track where it names none."""
+    """The stream and the track's number that a URL means; -1 where it names no track."""
     path = unquote(urlsplit(url).path)
     found = _TRACK.search(url)
-    track = int(found[1]) if found else 0
+    track = int(found[1]) if found else -1
     parts = [part for part in path.split("/") if part and not _TRACK.fullmatch(part)]
     camera = connection.camera
     if len(parts) >= 2 and parts[-2] == camera.spec.name and parts[-1] in camera.streams:
         return camera.streams[parts[-1]], track
     if found is not None:
         return connection.described, track
-    return None, 0
+    return None, -1
 
 
 _HANDLERS: dict[str, Callable[[RtspConnection, Request], Response]] = {
