@@ -5,7 +5,6 @@ Each step can be repeated; after a crash the rows that are still marked shredded
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,8 +17,6 @@ from custodes.base.errors import NotFoundError
 from custodes.base.ports import ObjectStore
 from custodes.custody.paths import epoch_folder
 
-# A store of files is held alone while an object goes; whoever waits to add one gets its turn in between.
-_PAUSE_S = 0.002
 _LOG = structlog.get_logger("deletion")
 
 
@@ -48,7 +45,6 @@ def delete_epochs(
     deleted = Deleted()
     for epoch in epochs:
         deleted += _delete_objects(store, epoch)
-        time.sleep(_PAUSE_S)
     with database.writing() as connection:
         for epoch in epochs:
             catalogue.forget_epoch(connection, epoch.epoch)
