@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import signal
 import sys
 from pathlib import Path
 
 import uvloop
 from recording.rig import Rig
 
-from custodes.base.fence.memory import KeyArena
 from custodes.custody import envelope
 from custodes.ledger.rules.people import NORMAL_PERIODS
+from custodes.services.recorder.start import ARENA_CELLS
 
 
 class CopyingCipher:
@@ -29,8 +31,11 @@ class CopyingCipher:
 async def record(rig: Rig) -> None:
     """Until cancelled."""
     service = rig.service()
-    service.arena = KeyArena(32_768)
-    await service.run()
+    task = asyncio.ensure_future(service.run())
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.result()
 
 
 def main() -> None:
@@ -45,6 +50,7 @@ def main() -> None:
         pool_keys=2 * len(urls),
         periods=NORMAL_PERIODS,
         urls=urls,
+        cells=ARENA_CELLS,
     )
     uvloop.run(record(rig))
 

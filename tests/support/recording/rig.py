@@ -55,6 +55,7 @@ class Rig:
     custodians: int = 3
     quorum: int = 2
     pool_keys: int = 40
+    cells: int = 2048
     periods: Periods = SHORT_PERIODS
     clock: Clock = field(default_factory=SystemClock)
     urls: Mapping[str, str] = field(default_factory=dict)
@@ -181,7 +182,7 @@ class Rig:
             book=self.book(store),
             store=store,
             spool=self.volume(files),
-            arena=KeyArena(),
+            arena=KeyArena(self.cells),
             limits=limits,
         )
 
