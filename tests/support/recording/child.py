@@ -9,9 +9,8 @@ import asyncio
 import sys
 from pathlib import Path
 
-from recording.rig import Rig
-
 from custodes.services.recorder.start import restart
+from recording.rig import Rig
 
 
 async def main(folder: Path, urls: dict[str, str]) -> None:

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from custodes.services.recorder.start import restart
 from recording.opening import OpenedEpoch, OpenedUnit, Stated, check_closed, check_statements, open_epochs
 from recording.rig import Rig
-
-from custodes.services.recorder.start import restart
 
 SUPPORT = Path(__file__).parent.parent
 
