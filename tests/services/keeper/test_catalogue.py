@@ -171,7 +171,7 @@ def test_a_database_that_was_deleted_is_noticed(keeper: TownKeeper) -> None:
     keeper.record(close=False)
     assert fault(keeper) == ""
     keeper.close()
-    for file in keeper.folder.glob("database.sqlite*"):
+    for file in keeper.network_folder.keeper.glob("database.sqlite*"):
         file.unlink()
     keeper._open()
     assert "2 epochs are missing" in fault(keeper)

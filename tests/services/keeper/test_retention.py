@@ -339,7 +339,7 @@ def test_nothing_is_deleted_after_the_database_was_deleted(keeper: TownKeeper) -
     recorded = keeper.record()
     keeper.advance(KEPT_US)
     keeper.close()
-    for file in keeper.folder.glob("database.sqlite*"):
+    for file in keeper.network_folder.keeper.glob("database.sqlite*"):
         file.unlink()
     keeper.restart_from_tiles()
     with pytest.raises(UnavailableError, match="catalogue rebuild"):

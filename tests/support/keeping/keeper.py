@@ -29,6 +29,7 @@ from custodes.base.errors import CustodesError
 from custodes.base.keys import Signed
 from custodes.base.ports import ObjectStore
 from custodes.custody.paths import share_set_path
+from custodes.deploy.layout import NetworkFolder
 from custodes.ledger.entries.wrapper import parse_entry
 from custodes.ledger.rules.state import Admitted, LedgerState
 from custodes.services.facts import join_facts, reel_fact
@@ -104,7 +105,9 @@ class TownKeeper:
         self.folder = folder
         self.store: Any = MemoryObjectStore() if store is None else store
         self.clock = ManualClock(START_US)
-        self.copies = (folder / "keystore-a", folder / "keystore-b")
+        self.network_folder = NetworkFolder(folder)
+        self.network_folder.keeper.mkdir(parents=True)
+        self.copies = self.network_folder.keystore
         self.files = files
         self.town = KeptTown(keys)
         self.town.keeping = self
@@ -114,11 +117,12 @@ class TownKeeper:
         self.keystore = KeyStore.create(self.copies, 64, files)
         self._open()
         self._found()
+        self.known_network = self.town.network
 
     @property
     def database_file(self) -> Path:
         """The keeper's database."""
-        return self.folder / "database.sqlite"
+        return self.network_folder.keeper / "database.sqlite"
 
     def advance(self, us: int) -> None:
         """Let time pass."""
@@ -137,7 +141,7 @@ class TownKeeper:
         self.keystore = KeyStore.open(self.copies, shredded_ids(self.town.state).__contains__, self.files)
 
     def close(self) -> None:
-        """End all."""
+        """End all; again is no error."""
         self.ledger.close()
         self.database.close()
         self.keystore.close()
