@@ -8,13 +8,15 @@ RECORD_SECONDS := $(if $(findstring command line,$(origin SECONDS)),$(SECONDS),6
 
 .PHONY: demo demo-check test lint bench soak setup system lock clean
 
+# Standard output stays free: `make demo-check` prints its report there and nothing else.
 $(STAMP): requirements.lock pyproject.toml verify/pyproject.toml simulator/pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit("Custodes needs Python 3.11 or later") if sys.version_info < (3, 11) else None'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.13,<1"
-	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --require-hashes -r requirements.lock
-	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e ./verify -e ./simulator -e .
-	touch $(STAMP)
+	@echo "setting up $(VENV) …" >&2
+	@$(PYTHON) -c 'import sys; sys.exit("Custodes needs Python 3.11 or later") if sys.version_info < (3, 11) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.13,<1" >&2
+	@VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --require-hashes -r requirements.lock >&2
+	@VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e ./verify -e ./simulator -e . >&2
+	@touch $(STAMP)
 
 setup: $(STAMP)
 
