@@ -12,7 +12,7 @@ from custodes.adapters.durable_file import replace_file
 from custodes.adapters.sql.assignments import SqlAssignments
 from custodes.base.canon import b64u
 from custodes.base.clock import Clock
-from custodes.base.errors import CorruptError
+from custodes.base.errors import CorruptError, UnavailableError
 from custodes.base.keys import SigningKey
 from custodes.estate.model import Assignment
 from custodes.ledger.checkpoint import SignedCheckpoint
@@ -56,9 +56,14 @@ class SettingsMaker:
         self._scanned = 0
 
     async def make(self, recorder: bytes) -> bytes:
-        """The newest settings of a recorder. Errors: NotFoundError when the ledger does not know it."""
+        """The newest settings of a recorder. Errors: NotFoundError when the ledger does not know it; UnavailableError when the database was lost."""
         async with self._lock:
             assignments = await asyncio.to_thread(self._assignments.of_recorder, recorder)
+            if not assignments and await self._ledger.ask(lambda state: bool(state.facts.cameras)):
+                # A database that was deleted knows no assignment. The recorder goes on from its last settings.
+                raise UnavailableError(
+                    "there are cameras in the register and no assignment in the database; it was lost: rebuild it"
+                )
             proofs = await self._ledger.run(lambda: self._proofs(recorder, assignments))
             number = await asyncio.to_thread(self._next_number)
             return sign_settings(
