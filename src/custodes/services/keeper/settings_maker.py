@@ -56,7 +56,10 @@ class SettingsMaker:
         self._scanned = 0
 
     async def make(self, recorder: bytes) -> bytes:
-        """The newest settings of a recorder. Errors: NotFoundError when the ledger does not know it; UnavailableError when the database was lost."""
+        """The newest settings of a recorder.
+
+        Errors: NotFoundError when the ledger does not know it; UnavailableError when the database was lost.
+        """
         async with self._lock:
             assignments = await asyncio.to_thread(self._assignments.of_recorder, recorder)
             if not assignments and await self._ledger.ask(lambda state: bool(state.facts.cameras)):
