@@ -1,6 +1,7 @@
 """The command line as a whole."""
 
 import pytest
+import structlog
 
 from custodes.cli.main import COMMANDS, main
 
@@ -24,3 +25,10 @@ def test_commands_of_their_own_read_their_own_words(command: str, capsys: pytest
 def test_an_error_has_its_kinds_exit_code_and_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "/nowhere/at/all"]) == 4
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_log_goes_to_whatever_standard_error_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "/nowhere/at/all"]) == 4
+    structlog.get_logger("test").warning("heard", camera="a")
+    words = capsys.readouterr()
+    assert "event=heard" in words.err and words.out == ""

@@ -60,6 +60,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
+class StderrLogger:
+    """Writes to what standard error is at the moment of writing, whoever has replaced it since."""
+
+    def msg(self, message: str) -> None:
+        """A line."""
+        print(message, file=sys.stderr, flush=True)
+
+    debug = info = warning = error = critical = exception = msg
+
+
 def configure_log() -> None:
     """One line an event, to standard error; time in UTC."""
     structlog.configure(
@@ -71,7 +81,7 @@ def configure_log() -> None:
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: StderrLogger(),
         cache_logger_on_first_use=True,
     )
 
