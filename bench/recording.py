@@ -26,7 +26,7 @@ STREAMS = 50
 BITRATE_BPS = 4_000_000
 WARM_S = 8.0
 MEASURE_S = 20.0
-_SUPPORT = Path(__file__).parent.parent / "tests" / "support"
+SUPPORT = Path(__file__).parent.parent / "tests" / "support"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +73,17 @@ def rows() -> list[Row]:
 
 
 @contextmanager
-def cameras(folder: Path, streams: int, bitrate_bps: int, faults: str = "") -> Iterator[list[str]]:
-    """So many simulated cameras in a process of their own; their URLs. `faults`: TOML for every tenth camera."""
+def cameras(
+    folder: Path, streams: int, bitrate_bps: int, faults: str = "", truth: Path | None = None
+) -> Iterator[list[str]]:
+    """So many simulated cameras in a process of their own; their URLs.
+
+    `faults`: TOML for every tenth camera. `truth`: a file for the log of all that is sent.
+    """
     fleet = folder / "fleet.toml"
     text = [f'cache = "{folder.parent / "custodes-bench-clips"}"']
+    if truth is not None:
+        text.append(f'truth = "{truth}"')
     for number in range(streams):
         text += ["[[camera]]", f'name = "c{number}"', "[[camera.stream]]", 'name = "main"']
         text.append('scene = { condition = "day", width = 1280, height = 720, duration_s = 4 }')
@@ -97,7 +104,7 @@ def cameras(folder: Path, streams: int, bitrate_bps: int, faults: str = "") -> I
 def _ours(folder: Path, urls: Sequence[str], custodians: int, sealed: bool = True) -> Load:
     folder.mkdir(parents=True)
     wish = {"custodians": custodians, "folder": str(folder), "sealed": sealed, "urls": list(urls)}
-    environment = {**os.environ, "PYTHONPATH": f"{_SUPPORT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    environment = {**os.environ, "PYTHONPATH": f"{SUPPORT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
     command = [sys.executable, "-m", "bench.recording_process", json.dumps(wish)]
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
         try:
