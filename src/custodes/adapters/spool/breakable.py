@@ -41,7 +41,7 @@ class BreakableFiles(SystemFiles):
         self._gate("open")
         return super().open(path, flags)
 
-    def pwritev(self, fd: int, buffers: Sequence[bytes | memoryview], offset: int) -> int:
+    def pwritev(self, fd: int, buffers: Sequence[bytes | bytearray | memoryview], offset: int) -> int:
         """As SystemFiles, unless told otherwise."""
         if "pwritev" in self.errors and len(buffers[0]) > 1:
             return super().pwritev(fd, [buffers[0][:1]], offset)

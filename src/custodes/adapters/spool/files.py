@@ -29,7 +29,7 @@ class FileOperations(Protocol):
         """Give the descriptor back."""
         ...
 
-    def pwritev(self, fd: int, buffers: Sequence[bytes | memoryview], offset: int) -> int:
+    def pwritev(self, fd: int, buffers: Sequence[bytes | bytearray | memoryview], offset: int) -> int:
         """Write some of the buffers at an offset; how many bytes were taken."""
         ...
 
@@ -81,7 +81,7 @@ class SystemFiles:
         """Give the descriptor back."""
         os.close(fd)
 
-    def pwritev(self, fd: int, buffers: Sequence[bytes | memoryview], offset: int) -> int:
+    def pwritev(self, fd: int, buffers: Sequence[bytes | bytearray | memoryview], offset: int) -> int:
         """Write some of the buffers at an offset."""
         return os.pwritev(fd, buffers, offset)
 
@@ -129,13 +129,13 @@ class SystemFiles:
         path.unlink()
 
 
-def write_all(files: FileOperations, fd: int, buffers: Sequence[bytes], offset: int) -> int:
+def write_all(files: FileOperations, fd: int, buffers: Sequence[bytes | bytearray], offset: int) -> int:
     """Write every byte of the buffers at an offset; the offset after them.
 
     Errors: OSError; what was written before it stays.
     """
     for first in range(0, len(buffers), MAX_BUFFERS):
-        left: list[bytes | memoryview] = list(buffers[first : first + MAX_BUFFERS])
+        left: list[bytes | bytearray | memoryview] = list(buffers[first : first + MAX_BUFFERS])
         wanted = sum(map(len, left))
         while wanted:
             taken = files.pwritev(fd, left, offset)
@@ -148,7 +148,7 @@ def write_all(files: FileOperations, fd: int, buffers: Sequence[bytes], offset: 
     return offset
 
 
-def _after(buffers: list[bytes | memoryview], taken: int) -> list[bytes | memoryview]:
+def _after(buffers: list[bytes | bytearray | memoryview], taken: int) -> list[bytes | bytearray | memoryview]:
     for index, buffer in enumerate(buffers):
         if taken < len(buffer):
             return [memoryview(buffer)[taken:], *buffers[index + 1 :]]

@@ -88,7 +88,7 @@ class PowerCutFiles(SystemFiles):
             del self._open[fd]
             super().close(fd)
 
-    def pwritev(self, fd: int, buffers: Sequence[bytes | memoryview], offset: int) -> int:
+    def pwritev(self, fd: int, buffers: Sequence[bytes | bytearray | memoryview], offset: int) -> int:
         """As SystemFiles."""
         with self._lock:
             taken = super().pwritev(fd, buffers, offset)

@@ -57,8 +57,8 @@ class SpoolFile:
         """Bytes taken that are not durable yet."""
         return 0 if self._state.error else self._accepted - self._state.durable_bytes
 
-    def append(self, data: bytes) -> None:
-        """Queue bytes behind all before; never blocks.
+    def append(self, data: bytes | bytearray) -> None:
+        """Queue bytes behind all before; never blocks. They must not be changed afterwards.
 
         Durability: within half a second while the volume is well.
         Errors: PushbackError when the stream's queue is over its limit, nothing is taken then; the

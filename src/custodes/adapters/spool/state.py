@@ -85,7 +85,7 @@ class FileState:
     """
 
     path: Path
-    inbox: deque[bytes] = field(default_factory=deque)
+    inbox: deque[bytes | bytearray] = field(default_factory=deque)
     waiters: deque[Waiter] = field(default_factory=deque)
     announced: bool = False
     is_urgent: bool = False
@@ -94,7 +94,7 @@ class FileState:
     fd: int = -1
     is_made: bool = False
     is_named: bool = False
-    pending: deque[bytes] = field(default_factory=deque)
+    pending: deque[bytes | bytearray] = field(default_factory=deque)
     written_items: int = 0
     written_bytes: int = 0
     durable_bytes: int = 0

@@ -75,7 +75,7 @@ class OpenReel:
         """Bytes that wait for the disk."""
         return 0 if self._is_durable or self._is_failed else self._file.queued_bytes
 
-    def append(self, frames: bytes) -> None:
+    def append(self, frames: bytes | bytearray) -> None:
         """Queue frames. Errors: PushbackError, the file's own; the reel is then to be given up."""
         self._file.append(frames)
         self._appended += len(frames)

@@ -28,6 +28,7 @@ from custodes.services.recorder.pools import keys_left
 from custodes.services.recorder.preparing import EpochMaker, EpochWish
 from custodes.services.recorder.reels import OpenReel
 from custodes.services.recorder.registrar import Registrar
+from custodes.services.recorder.resting import MANY, rest
 from custodes.services.recorder.settings import RecorderSettings, StreamAssignment
 from custodes.services.recorder.shelf import ReelShelf
 from custodes.services.recorder.stream import StreamParts, StreamRecorder, StreamState
@@ -39,6 +40,8 @@ REELS_WITHIN_S = 5.0
 JOBS_WITHIN_S = 4.0
 SPOOL_WITHIN_S = 2.0
 GAPS_SHOWN = 50
+LATE_TICK_US = 3_000_000
+PATIENCE_US = 20_000_000
 _LOG = structlog.get_logger("recorder")
 
 
@@ -83,6 +86,8 @@ class RecorderService:
         self._maker = EpochMaker(self.book, self.store, self.arena)
         self._leaving: set[asyncio.Task[None]] = set()
         self._stating = 0
+        self._ticked_us = self.clock.boot_us()
+        self._patient_until_us = 0
         self._owed: list[Minute] = []
 
     # --- life ------------------------------------------------------------------------------------------
@@ -92,7 +97,9 @@ class RecorderService:
 
         `routes`: how the outbox is delivered meanwhile; without any it is kept.
         """
-        delivery = asyncio.ensure_future(self.book.outbox.run(routes)) if routes is not None else None
+        helpers = [asyncio.ensure_future(rest(self._has_many))]
+        if routes is not None:
+            helpers.append(asyncio.ensure_future(self.book.outbox.run(routes)))
         self._settle()
         for path in self.unannounced:
             self.shelf.announce(path)
@@ -106,10 +113,11 @@ class RecorderService:
                     next_account_us += self.settings.periods.slot_us
                     self._account()
         finally:
+            helpers[0].cancel()
             await self._stop()
-            if delivery is not None:
-                delivery.cancel()
-                await asyncio.gather(delivery, return_exceptions=True)
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
 
     def assign(self, settings: RecorderSettings) -> None:
         """Go by new settings: streams come, go, or begin anew where what they go by has changed."""
@@ -148,6 +156,13 @@ class RecorderService:
         self.away_since = {**self.away_since, stream: self.clock.utc_us()}
         del self.recordings[stream]
 
+    def _has_many(self) -> bool:
+        """Whether so many streams come in that pauses pay, and none that they would harm."""
+        recordings = self.recordings.values()
+        if any(recording.assignment.transport == "udp" for recording in recordings):
+            return False
+        return sum(recording.bitrate_bps > 0 for recording in recordings) >= MANY
+
     async def _stop(self) -> None:
         tasks = [recording.task for recording in self.recordings.values()]
         for recording in list(self.recordings.values()):
@@ -171,11 +186,15 @@ class RecorderService:
     def _tick(self) -> None:
         self.shelf.renew()
         now_us = self.clock.boot_us()
+        if now_us - self._ticked_us > LATE_TICK_US:
+            # This process, or the machine, stood still: cameras get time to be heard again.
+            self._patient_until_us = now_us + PATIENCE_US
+        self._ticked_us = now_us
         for recording in self.recordings.values():
             stream, connection = recording.stream, recording.connection
             stream.tick()
             why = why_reconnect(stream.session, stream.gops, connection.health.began_us, now_us)
-            if why:
+            if why and now_us >= self._patient_until_us:
                 connection.reconnect(why)
             received = stream.counts.bytes
             recording.bitrate_bps = int(8 * (received - recording.shown_bytes) / TICK_S)

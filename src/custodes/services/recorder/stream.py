@@ -260,7 +260,9 @@ class StreamRecorder:
 
     def _record(self, writer: EnvelopeWriter, unit: AccessUnit) -> None:
         boot_us, data = unit.boot_us, unit.data
-        is_key = self._keys.counts(boot_us, unit.is_key, unit.is_open_key)
+        is_key = False
+        if unit.is_key or unit.is_open_key:
+            is_key = self._keys.counts(boot_us, unit.is_key, unit.is_open_key)
         if is_key:
             self.gops.key_frame(boot_us)
             self.session.key_us = boot_us
@@ -293,7 +295,8 @@ class StreamRecorder:
         flags = KEY if unit.is_key else OPEN_KEY if unit.is_open_key else 0
         if unit.loss_before:
             flags |= LOSS_BEFORE
-        frames = sealer.add_access_unit(data, elapsed_us, unit.media_90k, max(0, unit.camera_utc_us), flags)
+        claim_us = unit.camera_utc_us if unit.camera_utc_us > 0 else 0
+        frames = sealer.add_access_unit(data, elapsed_us, unit.media_90k, claim_us, flags)
         if frames:
             self._append(writer, frames)
         self._count(writer.epoch, unit)
