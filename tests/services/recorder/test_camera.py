@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from custodes.adapters.rtsp.session import SilentError
+from custodes.adapters.rtsp.connection import SilentError
 from custodes.base.clock import MINUTE_US, SECOND_US, ManualClock
 from custodes.base.errors import InvalidError, RefusedError, UnauthenticatedError, UnavailableError
 from custodes.custody.accounts import GapReason
 from custodes.media.gop import GopStatistics
 from custodes.services.recorder import camera
 from custodes.services.recorder.camera import CameraConnection, retry_delay_s
-from custodes.services.recorder.stream import SessionTimes
+from custodes.services.recorder.standing import SessionTimes
 from custodes.services.recorder.watchdog import why_reconnect
 
 

@@ -39,6 +39,7 @@ CAMERAS = [
     CameraSpec("reboots", misbehaviours=(misbehave("reboot", after_s=AFTER_S, for_s=2.0),)),
     one("silent", misbehave("stall", after_s=AFTER_S, then="lost")),
     CameraSpec("long", (StreamSpec(source=LONG, misbehaviours=(misbehave("long-gop"),)),)),
+    CameraSpec("deaf", misbehaviours=(misbehave("accept-then-silence"),)),
     CameraSpec("gone", misbehaviours=(misbehave("refuse-connections"),)),
     *(
         CameraSpec(f"refused-{n}", user="someone", password="else", schemes=(Scheme.DIGEST_SHA256,))
@@ -116,6 +117,7 @@ async def test_each_misbehaviour_costs_its_own_pictures_alone(
     # Cameras that cannot be had: a reason each, a line a minute, none the worse for the others.
     assert gaps("gone").keys() <= {"restart", "camera-unreachable"}
     assert gaps("gone")["camera-unreachable"] > 5
+    assert gaps("deaf")["camera-silent"] > 4
     for n in range(REFUSED):
         assert gaps(f"refused-{n}")["camera-refused"] > 5
         assert states[f"refused-{n}"] == "away"

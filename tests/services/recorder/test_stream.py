@@ -17,7 +17,7 @@ from custodes.adapters.spool.breakable import BreakableFiles
 from custodes.base.clock import HOUR_US, SECOND_US, ManualClock
 from custodes.custody.accounts import GapReason
 from custodes.services.recorder import shelf
-from custodes.services.recorder.stream import StreamState
+from custodes.services.recorder.standing import StreamState
 
 # Slots of 10 s, epochs of 60 s.
 PERIODS = replace(SHORT_PERIODS, slot_us=10 * SECOND_US, slots_per_epoch=6, reel_us=25 * SECOND_US)

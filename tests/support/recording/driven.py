@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from custodes.base.clock import SECOND_US, ManualClock
 from custodes.custody.accounts import Gap, GapReason
 from custodes.media.packets import AccessUnit, Codec, ParameterSets
+from custodes.services.recorder.ports import StreamParts
 from custodes.services.recorder.service import RecorderService
-from custodes.services.recorder.stream import StreamParts, StreamRecorder
+from custodes.services.recorder.stream import StreamRecorder
 from recording.opening import OpenedEpoch, OpenedUnit, Stated, check_closed, check_statements, open_epochs
 from recording.rig import Rig
 

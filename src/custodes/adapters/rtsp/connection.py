@@ -30,6 +30,10 @@ def _shared_view() -> memoryview:
     return view
 
 
+class SilentError(UnavailableError):
+    """The connection stands and nothing comes."""
+
+
 class Connection(asyncio.BufferedProtocol):
     """One TCP connection to a camera.
 
@@ -158,7 +162,7 @@ class Connection(asyncio.BufferedProtocol):
                 return answer.result()
             if self.failed.done():
                 self.failed.result()
-            raise UnavailableError(f"the camera did not answer {method} within {timeout_s:g} s")
+            raise SilentError(f"the camera did not answer {method} within {timeout_s:g} s")
         finally:
             if not answer.done():
                 # A late answer must not pass for that of a later request.

@@ -6,7 +6,7 @@ import asyncio
 
 from custodes.adapters.rtsp.address import Address, content_base, resolve_control
 from custodes.adapters.rtsp.authentication import Authenticator, is_stale
-from custodes.adapters.rtsp.connection import Connection
+from custodes.adapters.rtsp.connection import Connection, SilentError
 from custodes.adapters.rtsp.datagrams import Datagrams
 from custodes.adapters.rtsp.message import Response
 from custodes.adapters.rtsp.model import CameraSource, SessionLimits, Sink
@@ -46,10 +46,6 @@ class RedirectedError(UnavailableError):
     def __init__(self, location: str) -> None:
         super().__init__("the camera redirects too often or nowhere")
         self.location = location
-
-
-class SilentError(UnavailableError):
-    """The session stands and nothing comes."""
 
 
 class Session:

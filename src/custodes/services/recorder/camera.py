@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from custodes.adapters.rtsp.session import SilentError
+from custodes.adapters.rtsp.connection import SilentError
 from custodes.base.clock import MINUTE_US, Clock
 from custodes.base.errors import CustodesError, ErrorKind
 from custodes.custody.accounts import GapReason

@@ -10,7 +10,7 @@ from custodes.base.clock import DAY_US, Clock
 from custodes.base.fence.report import FenceReport
 from custodes.custody.accounts import Gap
 from custodes.services.recorder.service import GAPS_SHOWN, RecorderService, Recording
-from custodes.services.recorder.stream import StreamState
+from custodes.services.recorder.standing import StreamState
 
 MAX_ALARMS = 50
 MAX_TEXT = 500

@@ -25,13 +25,15 @@ from custodes.services.recorder.epochs import Epoch, first_slots
 from custodes.services.recorder.minutes import MinuteKeeper
 from custodes.services.recorder.outbox import Route
 from custodes.services.recorder.pools import keys_left
+from custodes.services.recorder.ports import StreamParts
 from custodes.services.recorder.preparing import EpochMaker, EpochWish
 from custodes.services.recorder.reels import OpenReel
 from custodes.services.recorder.registrar import Registrar
 from custodes.services.recorder.resting import MANY, rest
 from custodes.services.recorder.settings import RecorderSettings, StreamAssignment
 from custodes.services.recorder.shelf import ReelShelf
-from custodes.services.recorder.stream import StreamParts, StreamRecorder, StreamState
+from custodes.services.recorder.standing import StreamState
+from custodes.services.recorder.stream import StreamRecorder
 from custodes.services.recorder.watchdog import why_reconnect
 
 TICK_S = 1.0

@@ -5,15 +5,10 @@ Called from the event loop alone; never blocks. What must be durable first is th
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
-from typing import Protocol
-
 import structlog
 
 from custodes.adapters.rtsp.notices import Notice, NoticeKind
-from custodes.base.clock import SECOND_US, Clock
+from custodes.base.clock import SECOND_US
 from custodes.custody.accounts import Gap, GapReason
 from custodes.custody.records import KEY, LOSS_BEFORE, OPEN_KEY
 from custodes.media.gop import GopStatistics, KeyPolicy
@@ -22,8 +17,9 @@ from custodes.media.segmenter import GRACE_US, Cut, Segmenter, Step
 from custodes.services.recorder.early import EarlyUnits
 from custodes.services.recorder.epochs import Epoch
 from custodes.services.recorder.gaps import GapKeeper
-from custodes.services.recorder.reels import ClosedEnvelope, OpenReel
+from custodes.services.recorder.ports import StreamParts
 from custodes.services.recorder.settings import StreamAssignment
+from custodes.services.recorder.standing import SessionTimes, StreamCounts, StreamState
 from custodes.services.recorder.writing import EnvelopeWriter
 
 CLOCK_TOLERANCE_US = SECOND_US
@@ -33,95 +29,6 @@ STALE_US = 10 * SECOND_US
 RETRY_US = SECOND_US
 LARGE_UNIT_BYTES = 4 << 20
 _LOG = structlog.get_logger("stream")
-
-
-class StreamState(Enum):
-    """What a stream is doing, as health shows it."""
-
-    CONNECTING = "connecting"
-    RECORDING = "recording"
-    AWAY = "away"
-    CANNOT_SEAL = "cannot-seal"
-
-
-class EpochSource(Protocol):
-    """Makes epochs ready. `ready` is called on the loop, with None and why when none can be made now."""
-
-    def prepare(
-        self,
-        assignment: StreamAssignment,
-        boot0_us: int,
-        first: bool,
-        ready: Callable[[Epoch | None, str], None],
-    ) -> None:
-        """Make the epoch durable that begins at that boot time."""
-        ...
-
-
-class ReelSource(Protocol):
-    """Opens reels in the spool and knows how much waits there."""
-
-    def open_reel(self, epoch: Epoch, number: int, reel_us: int) -> OpenReel:
-        """The reel of that number of an epoch."""
-        ...
-
-    def is_pressed(self, stream: bytes, priority: int) -> bool:
-        """Whether so much of a stream waits for the disk that pictures must be left out."""
-        ...
-
-    def is_relieved(self, stream: bytes) -> bool:
-        """Whether the disk has caught up with a stream."""
-        ...
-
-    @property
-    def pressed_reason(self) -> GapReason:
-        """Why pictures are left out."""
-        ...
-
-
-class Register(Protocol):
-    """Who is told what accounts are to speak of."""
-
-    def closed(self, envelope: ClosedEnvelope) -> None:
-        """An envelope was closed."""
-        ...
-
-    def ended(self, epoch: Epoch) -> None:
-        """Nothing more is sealed in an epoch."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class StreamParts:
-    """What the streams of a recorder share."""
-
-    clock: Clock
-    epochs: EpochSource
-    reels: ReelSource
-    register: Register
-    slot_us: int
-    reel_us: int
-
-
-@dataclass(slots=True)
-class StreamCounts:
-    """What health and statistics say of a stream. `last_unit_us`: boot time of the last recorded picture."""
-
-    access_units: int = 0
-    bytes: int = 0
-    dropped: int = 0
-    lost_packets: int = 0
-    foreign_packets: int = 0
-    last_unit_us: int = 0
-
-
-@dataclass(slots=True)
-class SessionTimes:
-    """When things came in the camera's session of now (boot time), 0: not yet. For the watchdog."""
-
-    first_unit_us: int = 0
-    last_unit_us: int = 0
-    key_us: int = 0
 
 
 class StreamRecorder:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from custodes.base.clock import MINUTE_US, SECOND_US
 from custodes.media.gop import GopStatistics
-from custodes.services.recorder.stream import SessionTimes
+from custodes.services.recorder.standing import SessionTimes
 
 # Connecting has time-outs of its own, ten seconds for each of its steps.
 NO_FIRST_PICTURE_US = MINUTE_US
