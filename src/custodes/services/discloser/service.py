@@ -105,11 +105,10 @@ class Discloser:
             await asyncio.to_thread(self.view.refresh)
             entry = draft.entry.with_signatures(signed.signatures)
             roles = self._roles(entry)
-            draft = Draft(draft.file, entry)
-            await asyncio.to_thread(self.drafts.save, draft)
-            if len(roles) < 2:
+            await asyncio.to_thread(self.drafts.save, Draft(draft.file, entry))
+            if len(set(roles.values())) < 2:
                 return canon({"waiting": "another signature, by staff of another role"})
-            return canon({"index": await self._enter(draft)})
+            return canon({"index": await self._enter(Draft(draft.file, self._two_of_two(entry, roles)))})
 
     async def status(self, question: bytes) -> bytes:
         """Where a request stands."""
@@ -239,13 +238,21 @@ class Discloser:
             raise RefusedError(f"the key of {staff.pseudonym} is not usable yet")
         return staff
 
-    def _roles(self, entry: Signed) -> set[str]:
-        """The roles of the staff that signed. Errors: RefusedError for a key that is not usable staff's."""
-        roles = set()
-        for signature in entry.signatures:
-            if signature.key != self.signing.id:
-                roles.add(self._usable(signature.key).role)
-        return roles
+    def _roles(self, entry: Signed) -> dict[bytes, str]:
+        """The role of each member of staff that signed, by key id. Errors: RefusedError for a key that is none's."""
+        return {
+            signature.key: self._usable(signature.key).role
+            for signature in entry.signatures
+            if signature.key != self.signing.id
+        }
+
+    def _two_of_two(self, entry: Signed, roles: Mapping[bytes, str]) -> Signed:
+        """The entry with the discloser's signature and those of two people of two roles, whoever else signed."""
+        chosen: dict[str, bytes] = {}
+        for key, role in roles.items():
+            chosen.setdefault(role, key)
+        kept = {self.signing.id, *sorted(chosen.values())[:2]}
+        return Signed(entry.type, entry.body, tuple(one for one in entry.signatures if one.key in kept))
 
     async def _enter(self, draft: Draft) -> int:
         """Seal the file to every reader and enter the request."""
