@@ -44,6 +44,7 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             f"-volume.port={ports[2]}", f"-volume.port.grpc={ports[3]}", "-volume.max=0",
             f"-filer.port={ports[4]}", f"-filer.port.grpc={ports[5]}", f"-filer.localSocket={folder}/filer",
             "-s3", f"-s3.port={ports[6]}", f"-s3.port.grpc={ports[7]}", f"-s3.config={folder}/s3.json",
+            "-s3.port.iceberg=0", "-s3.port.lance=0",
             f"-s3.localSocket={folder}/s3",
         ],
         stdout=(folder / "log").open("wb"), stderr=subprocess.STDOUT, cwd=folder,
