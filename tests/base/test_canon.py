@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
@@ -45,6 +46,11 @@ def test_members_stand_in_order_of_utf16_units() -> None:
     }
     order = [str(name) for name in json.loads(canon(body))]
     assert order == ["\r", "1", "\u0080", "\u00f6", "\u20ac", "\U0001f600", "\ufb33"]
+
+
+@given(values)
+def test_both_encoders_write_the_same(value: Any) -> None:
+    assert canon(value) == rfc8785.dumps(value)
 
 
 def test_members_of_inner_objects_are_ordered_too() -> None:

@@ -67,7 +67,7 @@ def test_without_the_hashes_the_tags_still_tell() -> None:
 def test_what_no_recorder_seals_is_refused() -> None:
     sets = encode_parameter_sets(SETS)
     unit = Record(ACCESS_UNIT, KEY, 1, 2, 3, b"\0\0\0\1e").encode()
-    assert len(OpenedSegment(bytearray(sets + unit), False).units) == 1
+    assert len(OpenedSegment(bytearray(sets + unit + b"left over"), len(sets + unit), False).units) == 1
     for clear in (
         b"",
         unit,
@@ -77,4 +77,4 @@ def test_what_no_recorder_seals_is_refused() -> None:
         sets + unit[:1] + b"\x08" + unit[2:],
     ):
         with pytest.raises(InvalidError):
-            OpenedSegment(bytearray(clear), False)
+            OpenedSegment(bytearray(clear), len(clear), False)

@@ -73,13 +73,20 @@ class Envelope:
         if not self.is_cut and (cutter.rest_bytes or cutter.is_empty):
             raise EnvelopeError(Damage.MALFORMED, self.chunks[-1].offset, "the last record is not whole")
 
-    def open(self, slot_key: Buffer) -> OpenedSegment:
+    @property
+    def clear_size(self) -> int:
+        """How many bytes it has in the clear."""
+        return sum(len(chunk.body) - STREAM_TAG_BYTES for chunk in self.chunks)
+
+    def open(self, slot_key: Buffer, buffer: bytearray | None = None) -> OpenedSegment:
         """All of it in the clear, in one buffer: records are found in place, nothing is copied again.
 
+        `buffer`: at least `clear_size` bytes that nobody else uses as long as the segment is of use.
         Errors: EnvelopeError, as `records`.
         """
         cipher = AESGCM(segment_key(self.header.hash, slot_key))
-        clear = bytearray(sum(len(chunk.body) - STREAM_TAG_BYTES for chunk in self.chunks))
+        size = self.clear_size
+        clear = bytearray(size) if buffer is None else buffer
         at = 0
         with memoryview(clear) as view:
             for chunk in self.chunks:
@@ -92,7 +99,7 @@ class Envelope:
                     raise self._why_closed(cipher, chunk) from error
                 at = end
         try:
-            opened = OpenedSegment(clear, self.is_cut)
+            opened = OpenedSegment(clear, size, self.is_cut)
             if opened.sets.codec is not self.header.codec:
                 raise InvalidError("the parameter sets are of another codec than the header says")
         except InvalidError as error:
@@ -154,7 +161,7 @@ def read_header(read: Read, offset: int, size: int) -> tuple[SegmentHeader, int]
     if frame.magic != SEGMENT_MAGIC:
         raise EnvelopeError(Damage.SWAPPED, offset, "an envelope begins with a segment header")
     try:
-        return parse_segment_header(frame.body), frame.end
+        return parse_segment_header(bytes(frame.body)), frame.end
     except InvalidError as error:
         raise EnvelopeError(Damage.MALFORMED, offset, str(error)) from error
 

@@ -13,6 +13,7 @@ from enum import Enum
 
 from custodes.base.errors import UnverifiedError
 from custodes.base.sealing import STREAM_CHUNK_BYTES, STREAM_TAG_BYTES
+from custodes.custody.slots import Buffer
 
 SEGMENT_MAGIC = b"CSEG"
 CHUNK_MAGIC = b"CCHK"
@@ -25,7 +26,7 @@ MAX_SEGMENT_TEXT_BYTES = 4096
 MAX_FOOTER_TEXT_BYTES = 4 << 20
 MAX_CIPHERTEXT_BYTES = STREAM_CHUNK_BYTES + STREAM_TAG_BYTES
 
-Read = Callable[[int, int], bytes]
+Read = Callable[[int, int], Buffer]
 """Exactly so many bytes from an offset, both within the whole."""
 
 
@@ -61,7 +62,7 @@ class Frame:
     magic: bytes
     offset: int
     end: int
-    body: bytes
+    body: Buffer
     digest: bytes
     number: int = 0
     last: bool = False
@@ -77,10 +78,10 @@ def footer_frame(text: bytes) -> bytes:
     return TEXT_HEAD.pack(FOOTER_MAGIC, len(text), hashlib.sha256(text).digest()) + text
 
 
-def reader_of(data: bytes | bytearray | memoryview) -> Read:
-    """Reads from bytes in memory."""
-    view = memoryview(data)
-    return lambda start, length: bytes(view[start : start + length])
+def reader_of(data: Buffer) -> Read:
+    """Reads from bytes in memory, which are not copied and must not change."""
+    view = memoryview(data).toreadonly()
+    return lambda start, length: view[start : start + length]
 
 
 def read_frame(read: Read, offset: int, size: int, check_chunk: bool = True) -> Frame:
@@ -92,7 +93,7 @@ def read_frame(read: Read, offset: int, size: int, check_chunk: bool = True) -> 
     """
     if size - offset < TEXT_HEAD.size:
         raise EnvelopeError(Damage.CUT, offset, "no whole frame")
-    head = read(offset, min(CHUNK_HEAD.size, size - offset))
+    head = bytes(read(offset, min(CHUNK_HEAD.size, size - offset)))
     magic = head[:4]
     if magic == CHUNK_MAGIC:
         return _read_chunk(read, offset, size, head, check_chunk)
@@ -103,7 +104,7 @@ def read_frame(read: Read, offset: int, size: int, check_chunk: bool = True) -> 
     body, end = _read_body(read, offset, TEXT_HEAD.size, length, longest, size)
     if hashlib.sha256(body).digest() != digest:
         raise EnvelopeError(Damage.FLIPPED, offset, "a header's or footer's hash does not hold")
-    return Frame(magic, offset, end, body, digest)
+    return Frame(magic, offset, end, bytes(body), digest)
 
 
 def _read_chunk(read: Read, offset: int, size: int, head: bytes, check: bool) -> Frame:
@@ -118,7 +119,9 @@ def _read_chunk(read: Read, offset: int, size: int, head: bytes, check: bool) ->
     return Frame(magic, offset, end, body, digest, number, last == 1)
 
 
-def _read_body(read: Read, offset: int, head: int, length: int, longest: int, size: int) -> tuple[bytes, int]:
+def _read_body(
+    read: Read, offset: int, head: int, length: int, longest: int, size: int
+) -> tuple[Buffer, int]:
     if length > longest:
         raise EnvelopeError(
             Damage.FLIPPED, offset, f"a frame of {length} bytes is longer than its kind may be"

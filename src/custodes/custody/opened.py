@@ -20,13 +20,15 @@ class UnitPlace(NamedTuple):
 
 
 class OpenedSegment:
-    """The records of a segment. `units` are its access units; of a cut segment up to the last whole one.
+    """The records of a segment, in the first `size` bytes of a buffer.
 
+    `units` are its access units; of a cut segment up to the last whole one.
     Errors: InvalidError from the constructor where a record is of another kind, or not whole.
     """
 
-    def __init__(self, clear: bytearray, is_cut: bool) -> None:
-        self.clear = memoryview(clear).toreadonly()
+    def __init__(self, buffer: bytearray, size: int, is_cut: bool) -> None:
+        self.buffer = buffer
+        self.clear = memoryview(buffer).toreadonly()[:size]
         places = _places(self.clear, is_cut)
         if not places:
             raise InvalidError("a segment begins with parameter sets")

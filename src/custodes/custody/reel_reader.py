@@ -99,11 +99,11 @@ def read_footer(read: Read, size: int) -> Footer:
     if end < 0:
         raise EnvelopeError(Damage.CUT, 0, "a reel has no trailer")
     try:
-        offset = end - footer_frame_length(read(end, TRAILER.size))
+        offset = end - footer_frame_length(bytes(read(end, TRAILER.size)))
         if offset < 0:
             raise InvalidError("a reel's footer is longer than the reel")
         frame = read_frame(read, offset, end)
-        footer = Footer.from_json(parse_canon(frame.body))
+        footer = Footer.from_json(parse_canon(bytes(frame.body)))
         if frame.magic != FOOTER_MAGIC or frame.end != end or footer.length != offset:
             raise InvalidError("a reel's footer does not end its envelopes")
     except InvalidError as error:

@@ -6,7 +6,7 @@ Source: docs/formats/mp4.md.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 CLOCK_HZ = 90_000
 
@@ -17,8 +17,7 @@ STEP_90K = 10 * CLOCK_HZ
 BACK_90K = 4 * CLOCK_HZ
 
 
-@dataclass(frozen=True, slots=True)
-class UnitTime:
+class UnitTime(NamedTuple):
     """The times of one access unit.
 
     `media_90k`: as the camera stamped it, unwrapped.

@@ -47,6 +47,28 @@ class SampleTable:
         for sample in samples:
             self.append(sample)
 
+    @classmethod
+    def of_columns(
+        cls, sizes: Sequence[int], decode_90k: Sequence[int], offsets_90k: Sequence[int], keys: Sequence[bool]
+    ) -> SampleTable:
+        """A whole table at once. Errors: as `append`; ValueError when the columns differ in length."""
+        if not len(sizes) == len(decode_90k) == len(offsets_90k) == len(keys):
+            raise ValueError("the columns of a sample table are of one length")
+        table = cls()
+        rises = {after - at for at, after in pairwise(decode_90k)} or {1}
+        if sizes:
+            _check_count(len(sizes))
+            _check_size(min(sizes))
+            _check_size(max(sizes))
+            _check_rise(min(rises))
+            _check_rise(max(rises))
+            _check_offset(max(offsets_90k, key=abs))
+        table.sizes.extend(sizes)
+        table.decode_90k.extend(decode_90k)
+        table.offsets_90k.extend(offsets_90k)
+        table.keys.extend(keys)
+        return table
+
     def __len__(self) -> int:
         return len(self.sizes)
 
@@ -60,14 +82,11 @@ class SampleTable:
         Errors: InvalidError for an empty or over-long sample, a decoding time that does not rise or rises
         by more than MAX_DURATION_90K, an offset beyond 32 bits signed, or too many samples.
         """
-        if not 0 < sample.size <= MAX_SAMPLE_BYTES:
-            raise InvalidError(f"a sample of {sample.size} bytes; from 1 to {MAX_SAMPLE_BYTES} are allowed")
-        if self.decode_90k and not 0 < sample.decode_90k - self.decode_90k[-1] <= MAX_DURATION_90K:
-            raise InvalidError(f"decoding times must rise by 1 to {MAX_DURATION_90K} ticks")
-        if abs(sample.composition_offset_90k) > _MAX_OFFSET_90K:
-            raise InvalidError("a composition offset beyond 32 bits")
-        if len(self.sizes) >= MAX_SAMPLES:
-            raise InvalidError(f"a track holds at most {MAX_SAMPLES} samples")
+        _check_size(sample.size)
+        if self.decode_90k:
+            _check_rise(sample.decode_90k - self.decode_90k[-1])
+        _check_offset(sample.composition_offset_90k)
+        _check_count(len(self.sizes) + 1)
         self.sizes.append(sample.size)
         self.decode_90k.append(sample.decode_90k)
         self.offsets_90k.append(sample.composition_offset_90k)
@@ -91,5 +110,25 @@ def tabulate(sizes: Iterable[int], presentation: Sequence[int], keys: Iterable[b
     Errors: as `SampleTable.append`; the three must be of one length (ValueError).
     """
     decode = decode_90k(presentation)
-    columns = zip(sizes, decode, presentation, keys, strict=True)
-    return SampleTable(Sample(size, at, shown - at, key) for size, at, shown, key in columns)
+    offsets = [shown - at for shown, at in zip(presentation, decode, strict=True)]
+    return SampleTable.of_columns(list(sizes), decode, offsets, list(keys))
+
+
+def _check_count(count: int) -> None:
+    if count > MAX_SAMPLES:
+        raise InvalidError(f"a track holds at most {MAX_SAMPLES} samples")
+
+
+def _check_size(size: int) -> None:
+    if not 0 < size <= MAX_SAMPLE_BYTES:
+        raise InvalidError(f"a sample of {size} bytes; from 1 to {MAX_SAMPLE_BYTES} are allowed")
+
+
+def _check_rise(rise_90k: int) -> None:
+    if not 0 < rise_90k <= MAX_DURATION_90K:
+        raise InvalidError(f"decoding times must rise by 1 to {MAX_DURATION_90K} ticks")
+
+
+def _check_offset(offset_90k: int) -> None:
+    if abs(offset_90k) > _MAX_OFFSET_90K:
+        raise InvalidError("a composition offset beyond 32 bits")

@@ -33,6 +33,7 @@ from custodes.custody.share_set import ShareSet
 from custodes.ledger.checkpoint import SignedCheckpoint
 from custodes.ledger.entries.people import ROSTER_TYPE
 from custodes.ledger.entries.wrapper import parse_entry
+from custodes.services.discloser.buffers import Buffers
 from custodes.services.discloser.gathering import Gatherer, SealedSegment
 from custodes.services.discloser.video import Video, videos
 from custodes.services.ledger_view import LedgerView
@@ -69,6 +70,7 @@ class CaseOpening:
         self._reader = reader
         self._opening = opening
         self._gatherer = Gatherer(view, store)
+        self._buffers = Buffers()
         self._request = view.state.request(file.hash)
 
     @cached_property
@@ -104,7 +106,7 @@ class CaseOpening:
         names = self._camera_names()
         for stream in sorted({segment.stream for segment in self.segments}):
             mine = [segment for segment in self.segments if segment.stream == stream]
-            for part, video in enumerate(videos(mine, utc0_us, self._open), 1):
+            for part, video in enumerate(videos(mine, utc0_us, self._open, self._buffers), 1):
                 named.append((video_name(names[stream], stream, part), video))
         return named
 
@@ -151,9 +153,10 @@ class CaseOpening:
 
     # --- what is sealed --------------------------------------------------------------------------------
 
-    def _open(self, segment: SealedSegment, check: bool) -> OpenedSegment:
+    def _open(self, segment: SealedSegment, check: bool, buffers: Buffers) -> OpenedSegment:
         _, envelope = self._gatherer.read(segment, check)
-        return envelope.open(self.granted.keys[Slot(segment.stream, segment.epoch, segment.slot)])
+        key = self.granted.keys[Slot(segment.stream, segment.epoch, segment.slot)]
+        return envelope.open(key, buffers.take(envelope.clear_size))
 
     def _camera_names(self) -> dict[bytes, str]:
         return {shown.stream: shown.camera for shown in self._file.shown}

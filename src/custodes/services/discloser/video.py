@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +17,7 @@ from custodes.media.mp4.write import mp4_header, write_mp4
 from custodes.media.packets import ParameterSets
 from custodes.media.parts import SegmentHead, carries_parameter_sets, group_into_parts
 from custodes.media.timeline import UnitTime, presentation_90k
+from custodes.services.discloser.buffers import Buffers
 from custodes.services.discloser.gathering import SealedSegment
 
 T = TypeVar("T")
@@ -24,8 +25,8 @@ R = TypeVar("R")
 WORKERS = 2
 AHEAD = 4
 
-# Opens a segment; with True its ciphertext's hashes are checked against its account too.
-OpenSegment = Callable[[SealedSegment, bool], OpenedSegment]
+# Opens a segment into a buffer of those; with True its ciphertext's hashes are checked against its account too.
+OpenSegment = Callable[[SealedSegment, bool, Buffers], OpenedSegment]
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Video:
     sets: ParameterSets
     table: SampleTable
     open: OpenSegment
+    buffers: Buffers
 
     @property
     def size(self) -> int:
@@ -52,8 +54,15 @@ class Video:
         return digest.digest()
 
     def write(self) -> Iterator[bytes | memoryview]:
-        """The file's bytes; opens the segments again."""
-        return write_mp4(self.table, self.sets, _samples(self.segments, self.open))
+        """The file's bytes; opens the segments again. A piece is good until the next is asked for."""
+        return write_mp4(self.table, self.sets, self._samples())
+
+    def _samples(self) -> Iterator[memoryview]:
+        buffers = self.buffers
+        for opened in ahead(self.segments, lambda segment: self.open(segment, False, buffers)):
+            for unit in opened.units:
+                yield opened.payload(unit)
+            buffers.give(opened.buffer)
 
 
 @dataclass(frozen=True)
@@ -68,14 +77,20 @@ class _Scanned:
 
 
 def videos(
-    segments: Sequence[SealedSegment], utc0_us: dict[bytes, int], open_: OpenSegment
+    segments: Sequence[SealedSegment], utc0_us: Mapping[bytes, int], open_: OpenSegment, buffers: Buffers
 ) -> Iterator[Video]:
     """The files of one stream's segments, in order, each segment checked. `utc0_us`: by epoch.
 
     Cost: opens every segment once, a few at a time.
     """
-    scans = ahead(segments, lambda segment: _scan(segment, utc0_us[segment.epoch], open_(segment, True)))
-    scanned = [found for found in scans if found is not None]
+
+    def scan(segment: SealedSegment) -> _Scanned | None:
+        opened = open_(segment, True, buffers)
+        found = _scan(segment, utc0_us[segment.epoch], opened)
+        buffers.give(opened.buffer)
+        return found
+
+    scanned = [found for found in ahead(segments, scan) if found is not None]
     for part in group_into_parts(found.head for found in scanned):
         chosen = scanned[part.start : part.stop]
         presentation = presentation_90k(time for found in chosen for time in found.times)
@@ -85,7 +100,7 @@ def videos(
             [key for found in chosen for key in found.keys],
         )
         kept = tuple(found.segment for found in chosen)
-        yield Video(kept[0].stream, kept, chosen[0].head.sets, table, open_)
+        yield Video(kept[0].stream, kept, chosen[0].head.sets, table, open_, buffers)
 
 
 def ahead(items: Iterable[T], act: Callable[[T], R]) -> Iterator[R]:
@@ -120,9 +135,3 @@ def _scan(segment: SealedSegment, utc0_us: int, opened: OpenedSegment) -> _Scann
     # An open key frame is one to start from only where a segment begins with it.
     keys[0] = keys[0] or (bool(units[0].flags & OPEN_KEY) and not segment.is_continuation)
     return _Scanned(segment, head, tuple(unit.end - unit.start for unit in units), times, tuple(keys))
-
-
-def _samples(segments: Sequence[SealedSegment], open_: OpenSegment) -> Iterator[memoryview]:
-    for opened in ahead(segments, lambda segment: open_(segment, False)):
-        for unit in opened.units:
-            yield opened.payload(unit)
