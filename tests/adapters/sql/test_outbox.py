@@ -1,7 +1,5 @@
 """The outbox: one order, no holes, all or nothing."""
 
-from pathlib import Path
-
 import pytest
 from sqlalchemy import Connection
 
@@ -68,8 +66,8 @@ def test_entries_and_changes_go_together(outbox: SqlOutbox, database: Database) 
     assert catalogue.reels_of_epoch(reel.epoch) == [reel]
 
 
-def test_two_processes_cannot_both_append(tmp_path: Path, outbox: SqlOutbox, database: Database) -> None:
-    other = Database.open_file(tmp_path / "custodes.sqlite")
+def test_two_processes_cannot_both_append(address: str, outbox: SqlOutbox) -> None:
+    other = Database.open(address)
     SqlOutbox(other).append(_rows(0, 2))
     with pytest.raises(ConflictError):
         outbox.append(_rows(0, 1))

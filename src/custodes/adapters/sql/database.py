@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from alembic import command
@@ -17,6 +18,8 @@ from custodes.base.errors import InvalidError, UnavailableError
 
 _WRITING = "custodes_writing"
 _BUSY_MS = 30_000
+# PostgreSQL's advisory lock that writers take, as SQLite's take the file.
+_WRITERS_LOCK = 0x637573746F646573
 
 
 class Database:
@@ -41,6 +44,8 @@ class Database:
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
+        else:
+            event.listen(engine, "begin", _begin_postgresql)
         database = cls(engine)
         with database.writing() as connection:
             _upgrade(connection)
@@ -80,11 +85,17 @@ class Database:
         """Give all connections up."""
         self._engine.dispose()
 
+    def _options(self, writing: bool) -> dict[str, Any]:
+        if self._engine.dialect.name == "sqlite":
+            return {_WRITING: writing}
+        # A reader keeps one view; a writer's view must begin after its turn has come, so at each statement.
+        return {_WRITING: writing, "isolation_level": "READ COMMITTED" if writing else "REPEATABLE READ"}
+
     @contextmanager
     def _transaction(self, writing: bool) -> Iterator[Connection]:
         try:
             with (
-                self._engine.connect().execution_options(**{_WRITING: writing}) as connection,
+                self._engine.connect().execution_options(**self._options(writing)) as connection,
                 connection.begin(),
             ):
                 yield connection
@@ -105,6 +116,11 @@ def _begin_sqlite(connection: Connection) -> None:
     # IMMEDIATE: a transaction that reads first and then writes must not find that another wrote in between.
     writing = connection.get_execution_options().get(_WRITING)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if connection.get_execution_options().get(_WRITING):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS_LOCK})")
 
 
 def _upgrade(connection: Connection) -> None:
