@@ -142,11 +142,11 @@ async def test_oversized_messages_are_refused_before_sending(make_bus: MakeBus) 
         return bytes(MAX_MESSAGE_BYTES + 1)
 
     await b.serve("ask", much)
-    with pytest.raises(InvalidError, match="1048576"):
+    with pytest.raises(InvalidError, match=str(MAX_MESSAGE_BYTES)):
         await a.publish("s", bytes(MAX_MESSAGE_BYTES + 1))
-    with pytest.raises(InvalidError, match="1048576"):
+    with pytest.raises(InvalidError, match=str(MAX_MESSAGE_BYTES)):
         await a.request("ask", bytes(MAX_MESSAGE_BYTES + 1), WAIT_S)
-    with pytest.raises(InvalidError, match="1048576"):
+    with pytest.raises(InvalidError, match=str(MAX_MESSAGE_BYTES)):
         await a.request("ask", b"", WAIT_S)
 
 

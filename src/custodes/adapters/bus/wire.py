@@ -7,7 +7,8 @@ import re
 from custodes.base.canon import canon, parse_canon
 from custodes.base.errors import BugError, CustodesError, ErrorKind, InvalidError, by_kind
 
-MAX_MESSAGE_BYTES = 1 << 20
+# As long as a question to a service may be; the server is told (NATS by itself takes 1 MiB).
+MAX_MESSAGE_BYTES = 4 << 20
 MAX_PROBLEM_CHARACTERS = 500
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
@@ -34,7 +35,7 @@ def check_token(name: str) -> None:
 
 
 def check_size(data: bytes) -> None:
-    """Refuse a message over the limit of 1 MiB. Errors: InvalidError."""
+    """Refuse a message over the limit of 4 MiB. Errors: InvalidError."""
     if len(data) > MAX_MESSAGE_BYTES:
         raise InvalidError(f"a message holds {MAX_MESSAGE_BYTES} bytes at most, got {len(data)}")
 
