@@ -18,6 +18,7 @@ from custodes.base.fence.memory import KeyArena
 from custodes.base.keys import SigningKey
 from custodes.base.ports import ObjectStore
 from custodes.base.sealing import PublicSealingKey, SealingKey
+from custodes.estate.rules import assurance_of
 from custodes.ledger.rules.people import Periods
 from custodes.services.recorder.accounting import Ledgerbook
 from custodes.services.recorder.outbox import Outbox
@@ -107,6 +108,7 @@ class Rig:
             stream=self.stream(name),
             name=name,
             kind="main",
+            assurance=assurance_of(url),
             url=url,
             transport="tcp",
             username="admin",
