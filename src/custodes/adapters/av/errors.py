@@ -29,6 +29,14 @@ _TABLE: tuple[tuple[type[Exception], type[CustodesError], str], ...] = (
 )
 
 
+_SILENCE = (av.error.TimeoutError, av.error.ExitError)
+
+
+def is_silence(error: av.FFmpegError) -> bool:
+    """Whether the source said nothing for as long as it may."""
+    return isinstance(error, _SILENCE)
+
+
 def translate(error: av.FFmpegError) -> CustodesError:
     """Our error for one of FFmpeg's; what is not in the table is the network's fault."""
     for theirs, ours, message in _TABLE:

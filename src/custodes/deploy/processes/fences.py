@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from custodes.base.fence.folders import FolderRules, python_folders, restrict_folders
+from custodes.base.fence.folders import FolderRules, python_folders, python_program, restrict_folders
 from custodes.base.fence.process import harden
 from custodes.base.fence.report import FenceReport
 from custodes.deploy.layout import NetworkFolder, read_settings
@@ -43,4 +43,6 @@ def _rules(role: str, folder: NetworkFolder) -> FolderRules:
         read.append(folder.genesis_file)
     if role == "web":
         read.append(folder.store)
-    return FolderRules(read=read, write=write, tcp=True, outside=True)
+    # FFmpeg runs in processes of its own, which shut themselves in further; no other program can be run.
+    run = python_program() if role == "recorder" else ()
+    return FolderRules(read=read, write=write, run=run, tcp=True, outside=True)
