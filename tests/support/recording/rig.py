@@ -61,6 +61,7 @@ class Rig:
     clock: Clock = field(default_factory=SystemClock)
     urls: Mapping[str, str] = field(default_factory=dict)
     first: Mapping[str, int] = field(default_factory=dict)
+    passwords: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.network = seed(f"{self.name}/network")
@@ -112,7 +113,7 @@ class Rig:
             url=url,
             transport="tcp",
             username="admin",
-            password="",
+            password=self.passwords.get(name, ""),
             retention_us=DAY_US,
             priority=5,
         )

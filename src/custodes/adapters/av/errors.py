@@ -5,6 +5,8 @@ FFmpeg's own messages hold the address, perhaps with a password, so they are not
 
 from __future__ import annotations
 
+import errno
+
 import av
 
 from custodes.base.errors import (
@@ -42,4 +44,7 @@ def translate(error: av.FFmpegError) -> CustodesError:
     for theirs, ours, message in _TABLE:
         if isinstance(error, theirs):
             return ours(message)
+    if error.errno == errno.EIO:
+        # Also the end of an answer whose length was not announced.
+        return UnavailableError("the source broke off")
     return UnavailableError(f"the source cannot be read ({type(error).__name__})")

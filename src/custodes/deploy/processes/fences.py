@@ -11,6 +11,8 @@ from custodes.deploy.layout import NetworkFolder, read_settings
 
 # What name look-ups, time zones and certificates need.
 _SYSTEM = tuple(map(Path, ("/etc", "/usr/share", "/proc/self", "/proc/swaps")))
+# What a process started from here has for its outputs.
+_NOWHERE = (Path("/dev/null"),)
 
 
 def set_fences(role: str, folder: NetworkFolder) -> FenceReport:
@@ -45,4 +47,4 @@ def _rules(role: str, folder: NetworkFolder) -> FolderRules:
         read.append(folder.store)
     # FFmpeg runs in processes of its own, which shut themselves in further; no other program can be run.
     run = python_program() if role == "recorder" else ()
-    return FolderRules(read=read, write=write, run=run, tcp=True, outside=True)
+    return FolderRules(read=read, write=(*write, *_NOWHERE), run=run, tcp=True, outside=True)
