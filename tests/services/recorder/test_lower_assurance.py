@@ -13,6 +13,7 @@ import pytest
 from recording.opening import check_closed, check_statements, compare, open_epochs
 from recording.rig import Rig
 from streaming.live import LiveServer, live_server, make_clip
+from streaming.rtmp import RtmpServer
 from structlog.testing import capture_logs
 
 from custodes.adapters.rtsp.client import SessionLimits
@@ -92,6 +93,30 @@ async def test_every_picture_is_sealed_and_marked(
     }
     assert "canary" not in repr(logs)
     assert "canary" not in health_document(service).decode()
+
+
+async def test_a_file_looped_over_rtmp(tmp_path: Path, running: Any, until: Any) -> None:
+    clip = make_clip("flv", seconds=4)
+    server = RtmpServer(b"".join(clip.pieces), laps=10)
+    rig = Rig(tmp_path / "network", urls={"push": f"rtmp://127.0.0.1:{server.port}/live/camera"})
+    try:
+        service = rig.service(limits=SHORT)
+        async with running(service):
+            (recording,) = service.recordings.values()
+            await until(lambda: recording.stream.counts.access_units > 150, "the second lap")
+            assert recording.connection.health.sessions == 1
+    finally:
+        server.close()
+    store = rig.store()
+    stated = check_statements(rig, store)
+    epochs = open_epochs(rig, store, rig.stream("push"))
+    check_closed(stated, epochs)
+    assert {header.assurance for header in stated.epochs} == {"lower"}
+    hashes = [unit.sha256 for epoch in epochs for unit in epoch.units]
+    laps = [picture.hex() for picture in clip.pictures] * 11
+    first = laps.index(hashes[0])
+    assert len(hashes) > 150
+    assert hashes == laps[first : first + len(hashes)]
 
 
 async def test_what_goes_wrong_costs_the_own_pictures_alone(

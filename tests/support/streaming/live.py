@@ -31,7 +31,7 @@ class Clip:
 
 @functools.cache
 def make_clip(form: str = "mpegts", codec: str = "libx264", seconds: int = 12) -> Clip:
-    """So many seconds of moving grey, with sound beside it."""
+    """So many seconds of moving grey."""
     target = io.BytesIO()
     ends = []
     options = {"flush_packets": "1"} | ({"movflags": "frag_every_frame+empty_moov"} if form == "mp4" else {})
@@ -58,7 +58,8 @@ def make_clip(form: str = "mpegts", codec: str = "libx264", seconds: int = 12) -
     pieces = tuple(data[start:end] for start, end in zip([0, *ends], ends, strict=False))
     with av.open(io.BytesIO(data)) as container:
         packets = [bytes(one) for one in container.demux(video=0) if one.size]
-    return Clip(pieces, tuple(map(nal_hash, packets)))
+    hash_ = nal_hash if form == "mpegts" else lambda sample: hashlib.sha256(sample).digest()
+    return Clip(pieces, tuple(map(hash_, packets)))
 
 
 def nal_hash(annex_b: bytes) -> bytes:
