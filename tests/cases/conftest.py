@@ -49,6 +49,7 @@ def _make_footage() -> Footage:
         epoch, cells = os.urandom(16), new_cells(4)
         plan = EpochPlan(
             network=NETWORK,
+            assurance="full",
             camera=b"C" * 16,
             stream=stream,
             recorder=b"R" * 16,

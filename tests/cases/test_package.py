@@ -98,10 +98,12 @@ def test_a_file_of_another_size_than_told_is_refused() -> None:
 def test_names_in_the_archive_are_those_of_the_page() -> None:
     stream, epoch = b"\xab" * 16, b"\xcd" * 16
     assert envelope_name(stream, epoch, 7) == f"envelopes/{'ab' * 16}/{'cd' * 16}/00000007.envelope"
-    assert video_name("Süd-Tor / 2", stream, 1) == "video/Sud-Tor-2-abababab-1.mp4"
-    assert video_name("東口", stream, 2) == "video/camera-abababab-2.mp4"
-    assert len(video_name("x" * 500, stream, 1)) < 100
-    assert "/" not in video_name("../../etc", stream, 1).removeprefix("video/")
+    assert video_name("Süd-Tor / 2", stream, 1, "full") == "video/Sud-Tor-2-abababab-1.mp4"
+    assert video_name("東口", stream, 2, "full") == "video/camera-abababab-2.mp4"
+    assert len(video_name("x" * 500, stream, 1, "full")) < 100
+    lower = video_name("Market", stream, 1, "lower")
+    assert lower == "video/Market-abababab-1-lower-assurance.mp4"
+    assert "/" not in video_name("../../etc", stream, 1, "full").removeprefix("video/")
 
 
 def list_of(case) -> PackageList:

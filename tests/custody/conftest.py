@@ -28,6 +28,7 @@ SHRED = SealingKey(b"\x77" * 32)
 def _make(slots: int = 5, **changes: object) -> MadeEpoch:
     plan = EpochPlan(
         network=b"N" * 32,
+        assurance="full",
         camera=b"C" * 16,
         stream=b"S" * 16,
         recorder=b"R" * 16,

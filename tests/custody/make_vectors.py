@@ -91,6 +91,7 @@ def shamir() -> list[dict[str, Any]]:
 def epoch() -> tuple[dict[str, Any], Any, list[bytes], dict[int, tuple[bytes, ...]]]:
     plan = EpochPlan(
         network=seed("network"),
+        assurance="full",
         camera=seed("camera")[:16],
         stream=seed("stream")[:16],
         recorder=seed("recorder")[:16],

@@ -12,7 +12,7 @@ from custodes.estate import rules
 from custodes.estate.model import NORMAL_PERIODS, Assignment, Camera, Network, Stream
 
 NOW_US = 1_800_000_000 * SECOND_US  # 2027-01-15
-MAIN, SUB = Stream(b"m" * 16, "main"), Stream(b"s" * 16, "sub")
+MAIN, SUB = Stream(b"m" * 16, "main", "full"), Stream(b"s" * 16, "sub", "lower")
 CAMERA = Camera(
     id=b"c" * 16,
     revision=1,
@@ -34,6 +34,8 @@ def test_a_lawful_camera() -> None:
     rules.check_revision(None, CAMERA, {MAIN.id: CAMERA.id})
     rules.check_revision(CAMERA, replace(CAMERA, revision=2), {})
     rules.check_assignment(ASSIGNMENT, CAMERA)
+    for url in ("http://192.0.2.7/live.ts?pwd={password}", "https://cam/x.flv", "rtmp://cam/live/{password}"):
+        rules.check_assignment(replace(ASSIGNMENT, stream=SUB.id, url=url), CAMERA)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,7 @@ def test_over_72_hours_needs_a_justification() -> None:
         (None, replace(CAMERA, revision=2), {}, "revision"),
         (CAMERA, CAMERA, {}, "revision"),
         (CAMERA, replace(CAMERA, revision=2, streams=(MAIN,)), {}, "streams"),
+        (CAMERA, replace(CAMERA, revision=2, streams=(MAIN, replace(SUB, assurance="full"))), {}, "streams"),
         (None, CAMERA, {MAIN.id: b"x" * 16}, "streams"),
     ],
 )
@@ -81,6 +84,12 @@ def test_revisions(before: Camera | None, camera: Camera, owners: dict[bytes, by
     [
         ({"stream": b"x" * 16}, "stream"),
         ({"url": "http://192.0.2.7/"}, "url"),
+        ({"url": "rtsps://192.0.2.7/"}, "url"),
+        ({"url": "file:///etc/passwd"}, "url"),
+        ({"stream": SUB.id}, "url"),
+        ({"stream": SUB.id, "url": "http://u:p@192.0.2.7/"}, "url"),
+        ({"stream": SUB.id, "url": "http://192.0.2.7/live?user=u&PWD=canary"}, "url"),
+        ({"stream": SUB.id, "url": "rtmp://192.0.2.7/live?key="}, "url"),
         ({"url": "rtsp:///main"}, "url"),
         ({"url": "rtsp://u:p@192.0.2.7/"}, "url"),
         ({"url": "rtsp://192.0.2.7:port/"}, "url"),
@@ -101,6 +110,7 @@ def test_what_cannot_be_built() -> None:
         (Camera, {"streams": ()}, CAMERA),
         (Camera, {"streams": (MAIN, MAIN)}, CAMERA),
         (Stream, {"kind": "third"}, MAIN),
+        (Stream, {"assurance": "none"}, MAIN),
         (Assignment, {"transport": "sctp"}, ASSIGNMENT),
         (Assignment, {"priority": 10}, ASSIGNMENT),
         (Assignment, {"recorder": b""}, ASSIGNMENT),

@@ -215,7 +215,7 @@ class Network:
             "review_date": (today + datetime.timedelta(days=365)).isoformat(),
             "revision": 1,
             "site": "Bridge",
-            "streams": [{"kind": "main", "stream": b64(self.stream)}],
+            "streams": [{"assurance": "full", "kind": "main", "stream": b64(self.stream)}],
         }
         return self.add("camera", body | changes, *(keys or (self.administrator,)))
 
@@ -235,6 +235,7 @@ class Network:
         index, self.shreds = self.shreds, self.shreds + 1
         keys = self.slot_keys(epoch, slots)
         return {
+            "assurance": "full",
             "format": "custodes/header/v1",
             "network": b64(self.id),
             "camera": b64(self.camera),

@@ -352,7 +352,12 @@ def _(n: Any) -> None:
 
 @breaks("camera-streams")
 def _(n: Any) -> None:
-    n.register_camera(revision=2, streams=[{"kind": "main", "stream": b64(bytes(16))}])
+    n.register_camera(revision=2, streams=[{"assurance": "full", "kind": "main", "stream": b64(bytes(16))}])
+
+
+@breaks("camera-streams")
+def _(n: Any) -> None:
+    n.register_camera(revision=2, streams=[{"assurance": "lower", "kind": "main", "stream": b64(n.stream)}])
 
 
 @breaks("camera-streams")
@@ -415,6 +420,11 @@ def _(n: Any) -> None:
 @breaks("epoch-camera")
 def _(n: Any) -> None:
     opened(n, stream=b64(bytes(16)))
+
+
+@breaks("epoch-camera")
+def _(n: Any) -> None:
+    opened(n, assurance="lower")
 
 
 @breaks("epoch-deadline")

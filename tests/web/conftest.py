@@ -23,6 +23,7 @@ def recorder_document(time_us: int, **changes: Any) -> dict[str, Any]:
         "bitrate_bps": 4_200_000,
         "camera": "c1" * 16,
         "dropped": 0,
+        "assurance": "full",
         "kind": "main",
         "last_picture_us": time_us - SECOND_US // 2,
         "lost_packets": 2,
@@ -45,7 +46,7 @@ def recorder_document(time_us: int, **changes: Any) -> dict[str, Any]:
         ],
         "outbox": 3,
         "process": "recorder",
-        "streams": [stream, {**stream, "kind": "sub", "stream": "a2" * 16, **away}],
+        "streams": [stream, {**stream, "assurance": "lower", "kind": "sub", "stream": "a2" * 16, **away}],
         "time_us": time_us,
         **changes,
     }
@@ -65,8 +66,8 @@ def keeper_document(time_us: int, **changes: Any) -> dict[str, Any]:
                 "review_date": "2028-01-01",
                 "site": "Market square",
                 "streams": [
-                    {"kind": "main", "stream": "a1" * 16},
-                    {"kind": "sub", "stream": "a2" * 16},
+                    {"assurance": "full", "kind": "main", "stream": "a1" * 16},
+                    {"assurance": "lower", "kind": "sub", "stream": "a2" * 16},
                 ],
             }
         ],

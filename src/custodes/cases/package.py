@@ -26,6 +26,7 @@ from custodes.cases.archive import ArchiveMember, ByteSource, member_of, write_a
 from custodes.cases.package_list import PackagedEnvelope, PackageList
 from custodes.custody.members import Members
 from custodes.custody.shamir import Random
+from custodes.estate.model import Assurance
 
 PACKAGE_FORMAT = "custodes/package/v1"
 MAGIC = b"CPKG/1\n"
@@ -114,11 +115,12 @@ def envelope_name(stream: bytes, epoch: bytes, sequence: int) -> str:
     return f"envelopes/{stream.hex()}/{epoch.hex()}/{sequence:08d}.envelope"
 
 
-def video_name(camera: str, stream: bytes, part: int) -> str:
-    """Where a video lies in the archive; parts from 1."""
+def video_name(camera: str, stream: bytes, part: int, assurance: Assurance) -> str:
+    """Where a video lies in the archive; parts from 1. Lower assurance is in its name: files are passed on alone."""
     plain = unicodedata.normalize("NFKD", camera).encode("ascii", "ignore").decode("ascii")
     safe = re.sub("[^A-Za-z0-9]+", "-", plain).strip("-")[:MAX_SAFE_NAME_CHARACTERS].rstrip("-")
-    return f"video/{safe or 'camera'}-{stream.hex()[:8]}-{part}.mp4"
+    mark = "-lower-assurance" if assurance == "lower" else ""
+    return f"video/{safe or 'camera'}-{stream.hex()[:8]}-{part}{mark}.mp4"
 
 
 def _members(

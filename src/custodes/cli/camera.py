@@ -16,6 +16,8 @@ from custodes.cli.options import duration_us
 from custodes.deploy.enlisting import CameraWish, camera_parcel, leave_for_start
 from custodes.deploy.layout import NetworkFolder, read_settings
 from custodes.deploy.running import is_running
+from custodes.estate.model import LOWER_ASSURANCE
+from custodes.estate.rules import assurance_of
 from custodes.services.parcels import submit
 
 
@@ -34,11 +36,20 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--retention", default="72h", help="how long footage is kept; default 72h")
     parser.add_argument("--justification", default="", help="why longer than 72 hours; residents read it")
-    parser.add_argument("--main", required=True, metavar="URL", help="rtsp address of the main stream")
-    parser.add_argument("--sub", metavar="URL", help="rtsp address of the sub stream")
+    parser.add_argument(
+        "--main",
+        required=True,
+        metavar="URL",
+        help="main stream; rtsp, or http(s), rtmp(s): lower assurance",
+    )
+    parser.add_argument("--sub", metavar="URL", help="address of the sub stream")
     parser.add_argument("--transport", choices=("tcp", "udp"), default="tcp")
     parser.add_argument("--username", default="")
-    parser.add_argument("--password-file", type=Path, help="the camera's password, never an argument")
+    parser.add_argument(
+        "--password-file",
+        type=Path,
+        help="never an argument; goes where an address says {password}",
+    )
     parser.add_argument("--priority", type=int, default=5, help="0 … 9: what is kept longest under overload")
     parser.add_argument(
         "--staff", type=Path, metavar="KEYFILE", help="an administrator's key; default staff/admin.key"
@@ -67,6 +78,9 @@ def run(options: argparse.Namespace) -> int:
         priority=options.priority,
     )
     camera, parcel = camera_parcel(folder, settings, wish, key, SystemClock().utc_us())
+    for kind, url in wish.streams.items():
+        if assurance_of(url) == "lower":
+            print(f"{kind} stream: {LOWER_ASSURANCE}")
     if is_running(folder):
         index = asyncio.run(submit(FolderOffice(folder.exchange), parcel))
         print(f"camera {camera.hex()} is entry {index} of the ledger")

@@ -19,6 +19,7 @@ from custodes.cases.request import REQUEST_ENTRY_TYPE
 from custodes.cli.options import duration_us, instant_us, show_us
 from custodes.deploy.layout import NetworkFolder, read_settings
 from custodes.deploy.place import Place, reach
+from custodes.estate.model import LOWER_ASSURANCE
 from custodes.ledger.entries.bodies import REQUEST_KINDS
 from custodes.services.discloser.drafts import Draft, parse_draft
 from custodes.services.discloser.service import VIEW_TYPE, WISH_TYPE
@@ -108,7 +109,7 @@ def open_case(options: argparse.Namespace) -> int:
     }
     question = _signed(options.staff, WISH_TYPE, network, {"wish": wish})
     draft = parse_draft(asyncio.run(place.office.ask("discloser", "draft", question)))
-    _show(draft)
+    _show(draft, view)
     _sign(place, draft, options.staff)
     print(f"\nRequest {draft.file.hash.hex()}")
     print("Next: a second person of another role runs `custodes case approve`.")
@@ -121,7 +122,9 @@ def approve(options: argparse.Namespace) -> int:
     request = parse_hex(options.request, HASH_BYTES)
     question = _signed(options.staff, VIEW_TYPE, network, {"request": b64u(request)})
     draft = parse_draft(asyncio.run(place.office.ask("discloser", "view", question)))
-    _show(draft)
+    view = LedgerView(network, place.read)
+    view.refresh()
+    _show(draft, view)
     answer = _sign(place, draft, options.staff)
     if "index" in answer:
         print(f"\nEntered in the ledger as entry {answer['index']}; the custodians can now decide.")
@@ -188,7 +191,7 @@ def _sign(place: Place, draft: Draft, keyfile: Path) -> Any:
     return parse_canon(asyncio.run(place.office.ask("discloser", "sign", canon(signed.to_json()))))
 
 
-def _show(draft: Draft) -> None:
+def _show(draft: Draft, view: LedgerView) -> None:
     file = draft.file
     print(f"kind         {file.kind}")
     print(f"legal basis  {file.legal_basis}")
@@ -196,6 +199,9 @@ def _show(draft: Draft) -> None:
     print(f"recipient    {file.recipient_name}")
     for shown in file.shown:
         print(f"camera       {shown.camera}: {show_us(shown.from_us)} to {show_us(shown.to_us)}")
+    names = {shown.stream: shown.camera for shown in file.shown}
+    for stream in sorted(view.lower_assurance(file.whole)):
+        print(f"assurance    {names.get(stream, stream.hex()[:8])}: {LOWER_ASSURANCE}")
     print(f"minutes      {file.whole.count}")
     print(f"decisions    {file.decisions_needed} custodians must grant")
     print(f"expires      {show_us(file.expiry_us)}")

@@ -17,6 +17,7 @@ from custodes.cli.options import add_passphrase, duration_us, ordinals, read_pas
 from custodes.custody.roster import genesis_in_words
 from custodes.deploy.enrolment import enroll
 from custodes.deploy.place import reach
+from custodes.estate.model import LOWER_ASSURANCE
 from custodes.ledger.rules.people import NORMAL_PERIODS
 from custodes.services.custodian import CustodianClient, ShownRequest
 
@@ -170,6 +171,8 @@ def request_in_words(one: ShownRequest) -> list[str]:
         lines.append(f"  camera       {shown.camera}: {show_us(shown.from_us)} to {show_us(shown.to_us)}")
     run_in = set(file.run_in)
     names = {shown.stream: shown.camera for shown in file.shown}
+    for stream in sorted(one.lower):
+        lines.append(f"  assurance    {names.get(stream, stream.hex()[:8])}: {LOWER_ASSURANCE}")
     for number, (slot, start_us) in enumerate(zip(file.whole, one.starts_us, strict=True), 1):
         note = ", needed only to decode" if slot in run_in else ""
         when = show_us(start_us) if start_us else "its key is destroyed: nothing opens it any more"

@@ -17,6 +17,7 @@ from custodes.custody.header import Header, SealedTo, ShredKey
 from custodes.custody.shamir import Random, split
 from custodes.custody.share_set import ShareSet, pack_messages, share_info, share_set_hash, shred_info
 from custodes.custody.slots import SLOT_KEY_BYTES, KeyCells, commitments_of, fill_cells, share_tree, wipe
+from custodes.estate.model import Assurance
 from custodes.ledger import merkle
 
 
@@ -25,6 +26,7 @@ class EpochPlan:
     """What is settled of an epoch before its keys are made; `custodians` by index."""
 
     network: bytes
+    assurance: Assurance
     camera: bytes
     stream: bytes
     recorder: bytes
@@ -86,6 +88,7 @@ def make_epoch(plan: EpochPlan, cells: KeyCells, random: Random = os.urandom) ->
 def _header(plan: EpochPlan, shares: Mapping[int, bytes], slot_root: bytes) -> Header:
     return Header(
         network=plan.network,
+        assurance=plan.assurance,
         camera=plan.camera,
         stream=plan.stream,
         recorder=plan.recorder,

@@ -16,6 +16,8 @@ from custodes.base.ids import HASH_BYTES, ID_BYTES
 from custodes.base.keys import KEY_ID_BYTES
 from custodes.custody.members import Members, check_ascending
 from custodes.custody.slots import MAX_SLOTS
+from custodes.estate.model import Assurance
+from custodes.ledger.entries.sealed import ASSURANCES
 
 HEADER_FORMAT = "custodes/header/v1"
 MAX_CUSTODIANS = 16
@@ -48,6 +50,7 @@ class Header:
     """
 
     network: bytes
+    assurance: Assurance
     camera: bytes
     stream: bytes
     recorder: bytes
@@ -79,6 +82,8 @@ class Header:
             raise InvalidError("an epoch's run and times are not negative, its deadline after its start")
         if not (1 <= self.slot_us <= MINUTE_US and 1 <= self.slots <= MAX_SLOTS):
             raise InvalidError(f"an epoch has 1 to {MAX_SLOTS} slots of at most a minute")
+        if self.assurance not in ASSURANCES:
+            raise InvalidError(f"an epoch's assurance is full or lower, not {self.assurance!r}")
         self._check_custodians()
 
     def _check_custodians(self) -> None:
@@ -107,6 +112,7 @@ class Header:
     def to_json(self) -> dict[str, Any]:
         """The header as JSON."""
         return {
+            "assurance": self.assurance,
             "camera": b64u(self.camera),
             "custodians": [
                 {"index": to.index, "key": b64u(to.key), "root": b64u(to.root)} for to in self.custodians
@@ -138,6 +144,7 @@ class Header:
         members.literal("format", HEADER_FORMAT)
         return cls(
             network=members.hash("network"),
+            assurance="lower" if members.choice("assurance", ASSURANCES) == "lower" else "full",
             camera=members.id("camera"),
             stream=members.id("stream"),
             recorder=members.id("recorder"),
@@ -171,6 +178,7 @@ def _shred_key(value: Any) -> ShredKey:
 
 
 _MEMBERS = (
+    "assurance",
     "camera",
     "custodians",
     "deadline_us",

@@ -16,7 +16,7 @@ from custodes.base.keys import Signed, SigningKey, sign_body
 from custodes.base.sealing import PublicSealingKey
 from custodes.deploy.layout import NetworkFolder, NetworkSettings
 from custodes.estate.model import Assignment, Camera, Stream, StreamKind, Transport
-from custodes.estate.rules import check_assignment, check_camera
+from custodes.estate.rules import assurance_of, check_assignment, check_camera
 from custodes.ledger.entries.builders import camera_body
 from custodes.services.keeper.cameras import ATTACHMENT
 from custodes.services.parcels import Parcel, parcel_bytes
@@ -52,7 +52,7 @@ def camera_parcel(
     The password is sealed to the recorder and the operator; whoever carries the parcel cannot read it.
     Errors: InvalidError naming the member that is missing or beyond its limit.
     """
-    streams = tuple(Stream(new_id(), kind) for kind in wish.streams)
+    streams = tuple(Stream(new_id(), kind, assurance_of(url)) for kind, url in wish.streams.items())
     camera = Camera(
         id=new_id(),
         revision=1,

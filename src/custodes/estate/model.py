@@ -13,6 +13,11 @@ from custodes.base.ids import HASH_BYTES, ID_BYTES
 
 StreamKind = Literal["main", "sub"]
 Transport = Literal["tcp", "udp"]
+Assurance = Literal["full", "lower"]
+LOWER_ASSURANCE = (
+    "lower assurance: not received over RTSP; no count of lost packets, no clock of the camera,"
+    " no check that there was one sender; pictures as FFmpeg took them out of the stream"
+)
 MAX_PRIORITY = 9
 MAX_STREAMS = 16
 
@@ -66,15 +71,21 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One picture of a camera: its main stream or a smaller one."""
+    """One picture of a camera: its main stream or a smaller one.
+
+    `assurance`: how much is known of the way from the camera, for good; another way in is another stream.
+    """
 
     id: bytes
     kind: StreamKind
+    assurance: Assurance
 
     def __post_init__(self) -> None:
         _check_id("stream", self.id)
         if self.kind not in ("main", "sub"):
             raise InvalidError(f"stream: kind must be main or sub, not {self.kind!r}")
+        if self.assurance not in ("full", "lower"):
+            raise InvalidError(f"stream: assurance must be full or lower, not {self.assurance!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ Source: docs/formats/entries.md (camera).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from custodes.base.clock import DAY_US, HOUR_US, SECOND_US
 from custodes.base.errors import InvalidError
-from custodes.estate.model import Assignment, Camera
+from custodes.estate.model import Assignment, Assurance, Camera, Stream
 
 MIN_RETENTION_US = HOUR_US
 MAX_RETENTION_US = 366 * DAY_US
@@ -26,6 +26,17 @@ _REQUIRED = {
     "legal_basis": "legal basis",
     "responsible_body": "responsible body",
 }
+PASSWORD_PLACE = "{password}"
+_ASSURANCES: Mapping[str, Assurance] = {
+    "rtsp": "full",
+    "http": "lower",
+    "https": "lower",
+    "rtmp": "lower",
+    "rtmps": "lower",
+}
+_SECRET_NAMES = frozenset(
+    ("auth", "key", "pass", "passwd", "password", "pwd", "secret", "streamkey", "token")
+)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
@@ -61,32 +72,60 @@ def check_retention(retention_us: int, justification: str) -> None:
 
 def check_assignment(assignment: Assignment, camera: Camera) -> None:
     """Refuse an address that is not one of a camera, or holds a password. Errors: InvalidError."""
-    if assignment.camera != camera.id or assignment.stream not in {stream.id for stream in camera.streams}:
+    if assignment.camera != camera.id:
         raise InvalidError("stream: is not one of this camera")
-    _check_text("url", assignment.url)
     _check_text("username", assignment.username)
+    check_assurance(assignment.url, assignment.stream, camera.streams)
+    parts = urlsplit(assignment.url)
+    if parts.username is not None or parts.password is not None:
+        raise InvalidError("url: must not hold user name or password; they have members of their own")
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if name.lower() in _SECRET_NAMES and value != PASSWORD_PLACE and parts.scheme != "rtsp":
+            raise InvalidError(
+                f"url: must not hold a secret in {name}; write {name}={PASSWORD_PLACE}, and give it as password"
+            )
+
+
+def check_assurance(url: str, stream: bytes, streams: Iterable[Stream]) -> None:
+    """Refuse an address that gives a stream another assurance than its camera's entry declares.
+
+    Errors: InvalidError.
+    """
+    declared = {one.id: one.assurance for one in streams}.get(stream)
+    if declared is None:
+        raise InvalidError("stream: is not one of this camera")
+    given = assurance_of(url)
+    if given != declared:
+        raise InvalidError(f"url: gives {given} assurance where the register says {declared}")
+
+
+def assurance_of(url: str) -> Assurance:
+    """What an address gives: full over RTSP, lower where FFmpeg takes the stream apart. Errors: InvalidError."""
+    _check_text("url", url)
     try:
-        parts = urlsplit(assignment.url)
+        parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
         raise InvalidError("url: is not one") from error
-    if parts.scheme not in ("rtsp", "rtsps") or not host:
-        raise InvalidError("url: must be rtsp://host/… or rtsps://host/…")
-    if parts.username is not None or parts.password is not None:
-        raise InvalidError("url: must not hold user name or password; they have members of their own")
+    if parts.scheme not in _ASSURANCES or not host:
+        raise InvalidError(f"url: must be {', '.join(f'{scheme}://' for scheme in _ASSURANCES)} and a host")
+    return _ASSURANCES[parts.scheme]
 
 
 def check_revision(before: Camera | None, camera: Camera, owners: Mapping[bytes, bytes]) -> None:
-    """A revision follows the last, drops no stream and takes none of another camera.
+    """A revision follows the last, drops no stream, changes no assurance and takes no stream of another camera.
 
     `owners`: camera by stream, of all cameras. Errors: InvalidError.
     """
     wanted = before.revision + 1 if before else 1
     if camera.revision != wanted:
         raise InvalidError(f"revision: must be {wanted}, is {camera.revision}")
-    streams = {stream.id for stream in camera.streams}
-    if before and not {stream.id for stream in before.streams} <= streams:
-        raise InvalidError("streams: one is dropped; a stream stays with its camera")
+    streams = {stream.id: stream.assurance for stream in camera.streams}
+    for stream in before.streams if before else ():
+        if stream.id not in streams:
+            raise InvalidError("streams: one is dropped; a stream stays with its camera")
+        if streams[stream.id] != stream.assurance:
+            raise InvalidError("streams: one changes its assurance; another way in is another stream")
     if any(owners.get(stream, camera.id) != camera.id for stream in streams):
         raise InvalidError("streams: one belongs to another camera")
 

@@ -60,13 +60,14 @@ class ShownRequest:
     """A request as a custodian sees it, all of it checked.
 
     `starts_us`: when each slot of `file.whole` begins, by the recorder's UTC, 0 for one whose key is destroyed.
-    `decided`: the own verdict so far, or "".
+    `decided`: the own verdict so far, or "". `lower`: the streams of lower assurance, by the ledger.
     """
 
     request: bytes
     case: bytes
     file: RequestFile
     starts_us: tuple[int, ...]
+    lower: frozenset[bytes]
     decided: str
     granting: int
     released: bool
@@ -103,6 +104,7 @@ class CustodianClient:
             case=case,
             file=file,
             starts_us=_starts_us(view, file),
+            lower=view.lower_assurance(file.whole),
             decided=mine.verdict if mine else "",
             granting=len(request.granting),
             released=self.folder.identity.public in request.releases,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from custodes.base.errors import NotFoundError, UnverifiedError
+from custodes.cases.scope import Scope
 from custodes.ledger.checkpoint import SignedCheckpoint, parse_checkpoint
 from custodes.ledger.rules.state import LedgerState
 from custodes.ledger.tiles import CHECKPOINT_PATH, TILE_WIDTH, bundle_path, decode_bundle
@@ -56,6 +57,13 @@ class LedgerView:
             raise UnverifiedError(f"the log has {self.state.size} entries, {size} were seen before")
         if size and self.state.tree.root(size) != root:
             raise UnverifiedError(f"the log is a fork: at {size} entries it was another one")
+
+    def lower_assurance(self, scope: Scope) -> frozenset[bytes]:
+        """The streams of lower assurance that slots of a scope are of, whatever the scope calls them."""
+        live = self.state.facts.epochs.live
+        # A slot of an epoch that is gone opens nothing.
+        streams = {live[slot.epoch].stream for slot in scope if slot.epoch in live}
+        return frozenset(one for one in streams if self.state.stream(one).assurance == "lower")
 
     def check_fresh(self, now_us: int) -> None:
         """Errors: UnverifiedError when the checkpoint is not fresh by the roster's policy."""

@@ -15,6 +15,8 @@ from custodes.base.ids import HASH_BYTES, ID_BYTES
 from custodes.base.keys import Signed, SigningKey, key_id, sign_body
 from custodes.base.sealing import PublicSealingKey, SealingKey
 from custodes.custody.roster import RosterChain
+from custodes.estate.model import Stream
+from custodes.estate.rules import check_assurance
 from custodes.ledger import merkle
 from custodes.ledger.checkpoint import SignedCheckpoint, parse_checkpoint
 from custodes.ledger.entries.people import ROSTER_TYPE
@@ -261,16 +263,29 @@ def _assignment(
 ) -> StreamAssignment:
     camera, stream = unb64u(member["camera"], ID_BYTES), unb64u(member["stream"], ID_BYTES)
     entry = cameras.get(camera)
-    kinds = {unb64u(one["stream"]): one["kind"] for one in entry["streams"]} if entry else {}
-    if entry is None or stream not in kinds:
+    streams = {
+        one.id: one
+        for one in (
+            Stream(unb64u(one["stream"]), one["kind"], one["assurance"])
+            for one in (entry["streams"] if entry else ())
+        )
+    }
+    if entry is None or stream not in streams:
         raise UnverifiedError(f"stream {stream.hex()} belongs to no camera in the public register")
+    try:
+        check_assurance(member["url"], stream, streams.values())
+    except InvalidError as error:
+        raise UnverifiedError(
+            f"stream {stream.hex()} is not reached as the register says: {error}"
+        ) from error
     sealed = member["password"].get(b64u(key.id), "")
     password = key.open(unb64u(sealed), password_info(network, camera)).decode("utf-8") if sealed else ""
     return StreamAssignment(
         camera=camera,
         stream=stream,
         name=entry["name"],
-        kind=kinds[stream],
+        kind=streams[stream].kind,
+        assurance=streams[stream].assurance,
         url=member["url"],
         transport=member["transport"],
         username=member["username"],

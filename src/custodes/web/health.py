@@ -27,6 +27,7 @@ Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Day = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 Count = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
 Kind = Literal["main", "sub"]
+Assurance = Literal["full", "lower"]
 StreamState = Literal["connecting", "recording", "away", "cannot-seal"]
 Alarms = Annotated[list[Text], Field(max_length=MAX_ALARMS)]
 
@@ -58,6 +59,7 @@ class StreamHealth(Part):
     """A stream as its recorder sees it; `last_picture_us` 0: none yet. `name` is the camera's."""
 
     access_units: Count
+    assurance: Assurance
     bitrate_bps: Count
     camera: Id
     dropped: Count
@@ -85,6 +87,7 @@ class RecorderHealth(Part):
 class RegisteredStream(Part):
     """A stream that a Camera entry names."""
 
+    assurance: Assurance
     kind: Kind
     stream: Id
 

@@ -15,6 +15,7 @@ from custodes.web.board import Heard, View
 from custodes.web.guide import Step, next_steps
 from custodes.web.health import (
     MAX_GAPS,
+    Assurance,
     Gap,
     Health,
     KeeperHealth,
@@ -61,6 +62,7 @@ class StreamStatus(Shown):
 
     stream: str
     kind: Kind
+    assurance: Assurance
     state: ShownState
     reason: str
     bitrate_bps: int = 0
@@ -186,6 +188,7 @@ def _registered(camera: RegisteredCamera, rows: dict[str, StreamStatus], heard: 
         or StreamStatus(
             stream=stream.stream,
             kind=stream.kind,
+            assurance=stream.assurance,
             state="not-assigned" if heard else "unknown",
             reason="no recorder has this stream" if heard else "no recorder has been heard of",
         )
@@ -217,6 +220,7 @@ def _stream(view: View, heard: Heard[RecorderHealth], health: StreamHealth) -> S
     return StreamStatus(
         stream=health.stream,
         kind=health.kind,
+        assurance=health.assurance,
         state="unknown" if heard.stale else health.state,
         reason=f"its recorder has not been heard of for {silent_s} s" if heard.stale else health.reason,
         bitrate_bps=0 if heard.stale else health.bitrate_bps,

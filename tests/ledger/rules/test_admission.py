@@ -175,7 +175,8 @@ def test_new_staff_waits(town: Town) -> None:
 
 
 def test_camera(town: Town) -> None:
-    other = [{"kind": "main", "stream": b64u(town.stream)}]
+    other = [{"assurance": "full", "kind": "main", "stream": b64u(town.stream)}]
+    sub = {"assurance": "full", "kind": "sub", "stream": b64u(town.sub_stream)}
     try_all(
         town,
         [
@@ -190,6 +191,8 @@ def test_camera(town: Town) -> None:
             ("camera", {"streams": other}, "camera-streams"),
             ("camera", {"camera": b64u(make_id("c2")), "revision": 1, "streams": other}, "camera-streams"),
             ("camera", {"streams": other * 2}, "camera-streams"),
+            ("camera", {"streams": [{**other[0], "assurance": "lower"}, sub]}, "camera-streams"),
+            ("camera", {"streams": [{**other[0], "assurance": "none"}, sub]}, "members"),
             ("camera", {"purpose": ""}, "members"),
             ("camera", {"legal_basis": ...}, "members"),
             ("camera", {"responsible_body": "a\nb"}, "members"),
@@ -266,6 +269,8 @@ def test_epoch_header(town: Town) -> None:
         ({"custodians": [*custodians, stranger]}, "epoch-header"),
         ({"camera": b64u(make_id("none"))}, "epoch-camera"),
         ({"stream": b64u(make_id("none"))}, "epoch-camera"),
+        ({"assurance": "lower"}, "epoch-camera"),
+        ({"assurance": "none"}, "members"),
         ({"deadline_us": deadline_us + 1}, "epoch-deadline"),
         ({"custodians": [{**one, "key": custodians[0]["key"]} for one in custodians]}, "epoch-keys"),
         ({"shred": {**shred, "index": 4}}, "epoch-shred"),

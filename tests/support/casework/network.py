@@ -13,7 +13,7 @@ from typing import Any
 from custodes.adapters.custodian_folder import CustodianFolder
 from custodes.adapters.secrets import read_sealing_key, read_signing_key
 from custodes.base.canon import b64u, canon, parse_canon
-from custodes.base.clock import HOUR_US, SECOND_US
+from custodes.base.clock import HOUR_US, SECOND_US, SystemClock
 from custodes.base.keys import sign_body
 from custodes.base.sealing import SealingKey
 from custodes.cases.request import REQUEST_ENTRY_TYPE
@@ -43,6 +43,12 @@ from custodes.services.parcels import Parcel, submit
 from custodes.services.recorder.epochs import plan_epoch
 from custodes.services.recorder.pools import take_key
 from custodes.services.recorder.settings import RecorderSettings
+from custodes.services.recorder.start import (
+    RecorderIdentity,
+    RecorderPlace,
+    RecorderProcess,
+    keeper_routes,
+)
 from custodes.services.scoping import scope_of_time
 from custodes.services.settings import check_settings, pool_path, pools_named
 
@@ -90,9 +96,14 @@ class LocalOffice:
 
 @dataclass
 class CaseNetwork:
-    """A network whose ledger holds one epoch of four slots, sealed, accounted for and closed."""
+    """A network whose ledger holds one epoch of four slots, sealed, accounted for and closed.
+
+    `main`: where the camera's main stream is; by itself nothing is fetched from there.
+    """
 
     root: Path
+    main: str = "rtsp://192.0.2.1/main"
+    periods: str = "slot=10s,slots=4,reel=30s"
     clock: OffsetClock = field(default_factory=OffsetClock)
     keeper: Keeper = field(init=False)
     discloser: Discloser = field(init=False)
@@ -111,12 +122,16 @@ class CaseNetwork:
 
     async def found(self) -> None:
         """Found, enroll, add a camera, start keeper and discloser, record."""
+        await self.begin()
+        await self.record()
+
+    async def begin(self) -> None:
+        """The same without any footage."""
         self._found()
         self.start()
         await keeper_process._found(self.folder, self.keeper)
         recorder = read_settings(self.folder).recorder
         await self.keeper.pools.top_up(recorder, 1)
-        await self.record()
 
     def _found(self) -> None:
         cards = []
@@ -136,7 +151,7 @@ class CaseNetwork:
         )
         founding = Founding(
             name="Case Town", quorum=2, cards=tuple(cards), origin=None, staff=staff, witnesses={},
-            witnesses_needed=0, periods=periods_of("slot=10s,slots=4,reel=30s"), http_port=0,
+            witnesses_needed=0, periods=periods_of(self.periods), http_port=0,
         )  # fmt: skip
         found_network(self.folder.root, founding, self.clock)
         for custodian in self.custodians:
@@ -144,7 +159,7 @@ class CaseNetwork:
         wish = CameraWish(
             name=CAMERA, site="square", purpose="safety", legal_basis="act", responsible_body="town",
             review_date=datetime.now(UTC).date() + timedelta(days=90), retention_us=24 * HOUR_US, justification="",
-            streams={"main": "rtsp://192.0.2.1/main"}, transport="tcp", username="u", priority=5, password="p" * 8,
+            streams={"main": self.main}, transport="tcp", username="u", priority=5, password="p" * 8,
         )  # fmt: skip
         key = read_signing_key(self.folder.staff_key("admin"))
         settings = read_settings(self.folder)
@@ -207,6 +222,26 @@ class CaseNetwork:
         store.put(manifest_path(settings.recorder, 1), manifest.encode())
         await submit(office, Parcel(sign_body(account.type, account.body(), signing)))
         self.epoch = header.epoch
+
+    def recorder(self) -> RecorderProcess:
+        """The recorder itself, which asks the keeper directly."""
+        settings = read_settings(self.folder)
+        own = self.folder.recorder(settings.recorder)
+        identity = RecorderIdentity(
+            settings.network,
+            settings.recorder,
+            read_signing_key(own / "signing"),
+            read_sealing_key(own / "sealing"),
+        )
+        store = self.keeper.fetching._store
+        place = RecorderPlace(own, self.folder.spool, settings.spool_volume, store)
+        return RecorderProcess(
+            identity,
+            place,
+            SystemClock(),
+            lambda: self.keeper.settings.make(settings.recorder),
+            keeper_routes(LocalOffice(self)),
+        )
 
     def _seal(self, known: RecorderSettings) -> Any:
         (assignment,) = known.assignments

@@ -62,6 +62,7 @@ def make_footage(
     slot_us = town.periods["slot_us"]
     plan: dict[str, Any] = {
         "network": town.network,
+        "assurance": "full",
         "camera": town.camera,
         "stream": town.stream,
         "recorder": town.recorder_id,

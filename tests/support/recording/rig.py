@@ -18,6 +18,7 @@ from custodes.base.fence.memory import KeyArena
 from custodes.base.keys import SigningKey
 from custodes.base.ports import ObjectStore
 from custodes.base.sealing import PublicSealingKey, SealingKey
+from custodes.estate.rules import assurance_of
 from custodes.ledger.rules.people import Periods
 from custodes.services.recorder.accounting import Ledgerbook
 from custodes.services.recorder.outbox import Outbox
@@ -60,6 +61,7 @@ class Rig:
     clock: Clock = field(default_factory=SystemClock)
     urls: Mapping[str, str] = field(default_factory=dict)
     first: Mapping[str, int] = field(default_factory=dict)
+    passwords: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.network = seed(f"{self.name}/network")
@@ -107,10 +109,11 @@ class Rig:
             stream=self.stream(name),
             name=name,
             kind="main",
+            assurance=assurance_of(url),
             url=url,
             transport="tcp",
             username="admin",
-            password="",
+            password=self.passwords.get(name, ""),
             retention_us=DAY_US,
             priority=5,
         )

@@ -164,6 +164,7 @@ class Town:
         index = (number - 1) % len(self.pool_keys)
         slots = self.periods["slots_per_epoch"]
         return {
+            "assurance": "full",
             "camera": b64u(self.camera),
             "custodians": [
                 {
@@ -250,8 +251,8 @@ class Town:
             "revision": known.revision + 1 if known else 1,
             "site": "Market square",
             "streams": [
-                {"kind": "main", "stream": b64u(self.stream)},
-                {"kind": "sub", "stream": b64u(self.sub_stream)},
+                {"assurance": "full", "kind": "main", "stream": b64u(self.stream)},
+                {"assurance": "full", "kind": "sub", "stream": b64u(self.sub_stream)},
             ],
         }
         return body, [self.administrator.key]

@@ -112,7 +112,7 @@ class Story:
         town.admit("staff")
         self.refuse("staff-new", "staff", pseudonym="admin-1")
         self.refuse("signature", "camera", signers=[signing_key("staff/new-1")])
-        main = [{"kind": "main", "stream": b64u(town.stream)}]
+        main = [{"assurance": "full", "kind": "main", "stream": b64u(town.stream)}]
         self.refuse_all(
             "camera",
             [
@@ -127,6 +127,10 @@ class Story:
         )
         town.admit("camera")
         self.refuse("camera-streams", "camera", streams=main)
+        sub = {"kind": "sub", "stream": b64u(town.sub_stream)}
+        self.refuse("camera-streams", "camera", streams=[*main, {**sub, "assurance": "lower"}])
+        self.refuse("members", "camera", streams=[*main, {**sub, "assurance": "none"}])
+        self.refuse("members", "camera", streams=[*main, sub])
         self.refuse_all(
             "key-cert",
             [
@@ -150,6 +154,8 @@ class Story:
                 ("epoch-header", {"header": {"slots": 61}}),
                 ("epoch-header", {"header": {"custodians": header["custodians"][:2]}}),
                 ("epoch-camera", {"header": {"stream": b64u(make_id("none"))}}),
+                ("epoch-camera", {"header": {"assurance": "lower"}}),
+                ("members", {"header": {"assurance": "none"}}),
                 ("epoch-deadline", {"header": {"deadline_us": header["deadline_us"] + 1}}),
                 (
                     "epoch-keys",

@@ -54,11 +54,13 @@ GAP_REASONS = (
     "cannot-seal",
 )
 KINDS = ("incident", "data-subject", "court-order", "emergency-review")
+ASSURANCES = ("full", "lower")
 _INDEX = integer(1, 16)
 _MANY = 65_535
 """More list items than a leaf can hold: the leaf's own limit is the bound."""
 
 HEADER = members(
+    assurance=one_of(*ASSURANCES),
     format=fixed("custodes/header/v1"),
     network=HASH,
     camera=ID,
@@ -121,7 +123,7 @@ SCHEMAS: dict[str, Reader] = {
         review_date=date,
         revision=COUNT,
         site=TEXT,
-        streams=listed(members(kind=one_of("main", "sub"), stream=ID), 16, 1),
+        streams=listed(members(assurance=one_of(*ASSURANCES), kind=one_of("main", "sub"), stream=ID), 16, 1),
     ),
     "key-cert": _entry(
         custodian=_INDEX,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from custodes_verify.ledger import Ledger
-from custodes_verify.report import Report, instant
+from custodes_verify.report import LOWER_ASSURANCE, Report, instant
 from custodes_verify.rules.state import State
 
 _HOUR_US = 3_600_000_000
@@ -82,6 +82,12 @@ def state_claims(ledger: Ledger, report: Report) -> None:
     if counts.get("camera"):
         report.claim(
             "administrators", f"{len(state.cameras)} cameras with purpose, legal basis and review date"
+        )
+    lower = sorted(stream for stream, assurance in state.assurances.items() if assurance == "lower")
+    if lower:
+        names = ", ".join(f"{state.cameras[state.streams[one]].name} ({one.hex()[:8]})" for one in lower)
+        report.claim(
+            "administrators", f"LOWER ASSURANCE of {len(lower)} streams ({names}): {LOWER_ASSURANCE}"
         )
     _claim_recorders(state, report)
     if counts.get("lost"):

@@ -20,13 +20,14 @@ from custodes_verify.note import NOTE_LIMIT, Checkpoint, is_signed, read_checkpo
 from custodes_verify.options import Options
 from custodes_verify.packagelist import LIST_LIMIT, PACKAGE_LIST
 from custodes_verify.records import Segment, check_cut, only_envelope, read_segment
-from custodes_verify.report import Report, instant
+from custodes_verify.report import LOWER_ASSURANCE, Report, instant
 from custodes_verify.schema import Body
 from custodes_verify.source import FolderSource
 from custodes_verify.timeline import Timed, file_times
 from custodes_verify.witnesses import judge, vouchers
 
 _SECOND_US = 1_000_000
+_LOWER_NAME = "-lower-assurance.mp4"
 
 
 @dataclass
@@ -63,7 +64,7 @@ def check_package(folder: Path, options: Options, ledger: Ledger | None, report:
     keys = _check_keys(evidence, package, granted, report)
     contents = _open_envelopes(source, evidence, package, keys, granted, report)
     _check_videos(folder, evidence, package, contents, report)
-    _sum_up(package, granted, contents, report)
+    _sum_up(evidence, package, granted, contents, report)
 
 
 def _need(source: FolderSource, name: str, limit: int) -> bytes:
@@ -247,6 +248,8 @@ def _check_video(path: Path, evidence: Evidence, video: Body, contents: Contents
         header = evidence.epochs[epoch].body["header"]
         if header["stream"] != video["stream"]:
             raise MalformedError("shows another stream than it says")
+        if video["name"].endswith(_LOWER_NAME) != (header["assurance"] == "lower"):
+            raise MalformedError(f"its name does not say that its assurance is {header['assurance']}")
         first = first or segment
         timed += [(header["utc0_us"] + unit.elapsed_us, unit) for unit in segment.units]
     try:
@@ -274,11 +277,18 @@ def _compare(data: memoryview, stated: bytes, timed: list[Timed], first: Segment
         raise MalformedError("its times are not those that the sealed time stamps give")
 
 
-def _sum_up(package: Body, granted: dict[Slot, int], contents: Contents, report: Report) -> None:
+def _sum_up(
+    evidence: Evidence, package: Body, granted: dict[Slot, int], contents: Contents, report: Report
+) -> None:
     count = len(contents.segments)
     report.prove(f"{count} of {len(package['envelopes'])} envelopes are unchanged since the seal and open")
     report.prove(f"{len(granted)} slots were granted, {len(contents.slots)} of them have footage")
     report.claim("the recorder", "the time at which each picture arrived")
+    headers = {epoch: evidence.epochs[epoch].body["header"] for epoch, _ in contents.segments}
+    lower = {header["stream"] for header in headers.values() if header["assurance"] == "lower"}
+    for stream in sorted(lower):
+        name = package["camera_names"].get(stream, stream.hex())
+        report.claim("the recorder", f"LOWER ASSURANCE of {name} ({stream.hex()[:8]}): {LOWER_ASSURANCE}")
     report.skip("that this folder is the sealed package of the disclosure: its hash is over the sealed file")
     report.skip("whether the camera showed the truth: the package proves unchanged since the seal")
     report.skip("signatures of staff who came after genesis on the request, in the package alone")

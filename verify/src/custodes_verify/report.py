@@ -9,6 +9,12 @@ from dataclasses import dataclass, field
 FINDINGS_PER_RULE = 50
 """Findings of one rule that are listed; the rest are counted, so that no ledger can drown its reader."""
 
+LOWER_ASSURANCE = (
+    "not received over RTSP: pictures as FFmpeg took them out of the stream, no count of lost packets,"
+    " no clock of the camera, no check that there was one sender"
+)
+"""What a stream of lower assurance lacks; an epoch's header says that it is one."""
+
 NEVER_SEEN = (
     "whether live video was tapped on the ingest host before it was sealed",
     "whether k custodians colluded and opened what is not yet shredded with tools of their own",

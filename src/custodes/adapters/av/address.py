@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 from custodes.adapters.rtsp.address import MAX_URL_CHARACTERS
 from custodes.adapters.rtsp.model import CameraSource
 from custodes.base.errors import InvalidError
+from custodes.estate.rules import PASSWORD_PLACE
 
 _PROTOCOLS = {
     "http": "http,tcp",
@@ -38,7 +39,7 @@ class Opening:
 
 
 def parse_opening(source: CameraSource, *, allow_files: bool) -> Opening:
-    """How to open a source.
+    """How to open a source. The password goes where the address says so, else before the host.
 
     Errors: InvalidError for any but http, https, rtmp and rtmps addresses (and files by absolute path, where
     allowed), for blanks, and for a password inside the address.
@@ -61,7 +62,12 @@ def parse_opening(source: CameraSource, *, allow_files: bool) -> Opening:
     if not host or "@" in parts.netloc or " " in url:
         raise InvalidError("an address names a host, and holds no blanks, user name or password")
     credentials = ""
-    if source.username or source.password:
+    if PASSWORD_PLACE in parts.path + parts.query:
+        secret = quote(source.password, safe="")
+        parts = parts._replace(
+            path=parts.path.replace(PASSWORD_PLACE, secret), query=parts.query.replace(PASSWORD_PLACE, secret)
+        )
+    elif source.username or source.password:
         credentials = f"{quote(source.username, safe='')}:{quote(source.password, safe='')}@"
     target = parts._replace(scheme=scheme, netloc=credentials + parts.netloc, fragment="").geturl()
     return Opening(target, _options(scheme), False)
@@ -82,4 +88,6 @@ def _options(scheme: str) -> dict[str, str]:
     if scheme in ("http", "https"):
         # Another host would be told the password.
         options["max_redirects"] = "0"
+        # A live stream is read as it comes; to seek is to connect again.
+        options["seekable"] = "0"
     return options

@@ -1,29 +1,47 @@
-"""Receive video over HTTP, RTMP or from a file, through FFmpeg, in a thread."""
+"""Receive video over HTTP, RTMP or from a file, through FFmpeg, in a process of its own."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing
-
-import av
-from av.container import InputContainer
-from av.packet import Packet
-from av.video.stream import VideoStream
+import json
+import os
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from contextlib import suppress
 
 from custodes.adapters.av.address import Opening, parse_opening
-from custodes.adapters.av.errors import translate
+from custodes.adapters.av.frames import HEAD, MAX_PAYLOAD_BYTES, Demuxed, Ended, Failed, Frame, Opened, decode
 from custodes.adapters.av.units import UnitReader, codec_of
+from custodes.adapters.rtsp.connection import SilentError
 from custodes.adapters.rtsp.model import CameraSource, SessionLimits, Sink
 from custodes.adapters.rtsp.notices import NoticeBoard, NoticeKind
 from custodes.base.clock import Clock
-from custodes.base.errors import BugError, CustodesError, InvalidError
-from custodes.media.packets import AccessUnit, ParameterSets
+from custodes.base.errors import (
+    CustodesError,
+    ErrorKind,
+    InvalidError,
+    NotFoundError,
+    RefusedError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+from custodes.media.packets import AccessUnit
 
 DEFAULT_LIMITS = SessionLimits()
-_MAX_WAITING = 64
-_STOP_POLL_S = 0.5
+# What waits between the two processes: this twice here, and a pipe's 64 KiB; then FFmpeg's process waits too.
+_WAITING_BYTES = 1 << 20
+# To start, import and fence the process; what FFmpeg takes beyond its own time-outs to tell of one.
+_START_S = 20.0
+_GRACE_S = 2.0
+_CHILD = (sys.executable, "-I", "-m", "custodes.adapters.av.child")
+_ERRORS: dict[str, type[CustodesError]] = {
+    "silent": SilentError,
+    ErrorKind.INVALID.name: InvalidError,
+    ErrorKind.NOT_FOUND.name: NotFoundError,
+    ErrorKind.REFUSED.name: RefusedError,
+    ErrorKind.UNAUTHENTICATED.name: UnauthenticatedError,
+    ErrorKind.UNAVAILABLE.name: UnavailableError,
+}
 
 
 async def run_av_session(
@@ -36,129 +54,120 @@ async def run_av_session(
 ) -> None:
     """One session, until it is cancelled, fails or the source ends; the sink is called from the event loop.
 
-    A file is read at the speed at which it was recorded. Cancelled, nothing more is delivered; the thread
-    ends when FFmpeg next returns, at the latest after `limits.silence_s`.
-    Errors: as `rtsp.client.run_session`; NotFoundError for an address or file that is not there.
+    A file is read at the speed at which it was recorded. Cancelled, FFmpeg's process is ended and nothing more is
+    delivered. Pictures are stamped when they arrive here.
+    Errors: as `rtsp.client.run_session`; NotFoundError for an address or file that is not there; InvalidError
+    also when FFmpeg's process ends by itself.
+    Cost: a process of some 50 MiB a stream; about half a second of one core to begin.
     """
     opening = parse_opening(source, allow_files=allow_files)
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
-    worker = _Worker(opening, _Delivery(loop, sink, clock, done), clock, limits)
-    threading.Thread(target=worker.run, name="av-source", daemon=True).start()
+    notices = NoticeBoard(sink.on_notice, clock)
+    process = await _start(opening, limits)
     try:
-        await done
+        await _receive(process, sink, notices, clock, limits)
     finally:
-        worker.delivery.stop()
+        notices.flush(everything=True)
+        await _end(process, limits.teardown_s)
 
 
-class _Delivery:
-    """Carries what a thread reads to the event loop, a bounded number at a time."""
+async def _start(opening: Opening, limits: SessionLimits) -> Process:
+    # Nothing of this process's environment: it may hold secrets, or proxies, which FFmpeg would follow.
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *_CHILD,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=DEVNULL,
+            limit=_WAITING_BYTES,
+            env={},
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise UnavailableError(f"FFmpeg's process cannot be started: {error.strerror}") from error
+    order = {
+        "connect_s": limits.connect_s,
+        "file": opening.target.removeprefix("file:") if opening.is_file else "",
+        "options": opening.options,
+        "parent": os.getpid(),
+        "silence_s": limits.silence_s,
+        "target": opening.target,
+    }
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(order).encode() + b"\n")
+    return process
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, sink: Sink, clock: Clock, done: asyncio.Future[None]
-    ) -> None:
-        self._loop = loop
-        self._sink = sink
-        self._notices = NoticeBoard(sink.on_notice, clock)
-        self._done = done
-        self._room = threading.BoundedSemaphore(_MAX_WAITING)
-        self.stopped = threading.Event()
 
-    def stop(self) -> None:
-        """Deliver nothing any more."""
-        self.stopped.set()
-        self._notices.flush(everything=True)
-
-    def put(self, item: ParameterSets | AccessUnit | tuple[NoticeKind, str]) -> bool:
-        """From the thread: hand an item on, waiting for room; False when nobody waits for it any more."""
-        while not self.stopped.is_set():
-            if self._room.acquire(timeout=_STOP_POLL_S):
-                return self._call(self._take, item)
-        return False
-
-    def end(self, error: CustodesError | None) -> None:
-        """From the thread: the source has ended."""
-        self._call(self._finish, error)
-
-    def _call(self, function: Callable[..., None], *arguments: object) -> bool:
+async def _receive(
+    process: Process, sink: Sink, notices: NoticeBoard, clock: Clock, limits: SessionLimits
+) -> None:
+    opened = await _opened(process, limits)
+    reader = UnitReader(codec_of(opened.codec), opened.extradata)
+    while True:
         try:
-            self._loop.call_soon_threadsafe(function, *arguments)
-        except RuntimeError:  # the event loop has been closed
-            self.stopped.set()
-            return False
-        return True
-
-    def _take(self, item: ParameterSets | AccessUnit | tuple[NoticeKind, str]) -> None:
-        self._room.release()
-        if self.stopped.is_set():
+            async with asyncio.timeout(limits.silence_s + _GRACE_S):
+                frame = await _next(process)
+        except TimeoutError as error:
+            raise SilentError(f"nothing came for {limits.silence_s:g} s") from error
+        if isinstance(frame, Ended):
             return
+        if not isinstance(frame, Demuxed):
+            raise InvalidError("FFmpeg's process opens a second time")
+        _deliver(reader, frame, sink, notices, clock.boot_us())
+        notices.flush()
+
+
+def _deliver(reader: UnitReader, packet: Demuxed, sink: Sink, notices: NoticeBoard, boot_us: int) -> None:
+    try:
+        items = list(reader.read(packet, boot_us))
+    except InvalidError as error:
+        notices.post(NoticeKind.MALFORMED, str(error))
+        return
+    for item in items:
         if isinstance(item, AccessUnit):
-            self._sink.on_access_unit(item)
-        elif isinstance(item, ParameterSets):
-            self._sink.on_parameter_sets(item)
+            sink.on_access_unit(item)
         else:
-            self._notices.post(*item)
-
-    def _finish(self, error: CustodesError | None) -> None:
-        if self._done.done():
-            return
-        if error is None:
-            self._done.set_result(None)
-        else:
-            self._done.set_exception(error)
+            sink.on_parameter_sets(item)
 
 
-class _Worker:
-    """What runs in the thread."""
+async def _opened(process: Process, limits: SessionLimits) -> Opened:
+    within_s = _START_S + limits.connect_s + limits.silence_s
+    try:
+        async with asyncio.timeout(within_s):
+            frame = await _next(process)
+    except TimeoutError as error:
+        raise UnavailableError(f"the source was not opened within {within_s:g} s") from error
+    if not isinstance(frame, Opened):
+        raise InvalidError("FFmpeg's process sent pictures before it opened the source")
+    return frame
 
-    def __init__(self, opening: Opening, delivery: _Delivery, clock: Clock, limits: SessionLimits) -> None:
-        self._opening = opening
-        self._clock = clock
-        self._limits = limits
-        self.delivery = delivery
 
-    def run(self) -> None:
-        error: CustodesError | None = BugError("the thread of a source ended by a defect")
-        try:
-            self._receive()
-            error = None
-        except av.FFmpegError as failure:
-            error = translate(failure)
-        except CustodesError as failure:
-            error = failure
-        finally:
-            self.delivery.end(error)
+async def _next(process: Process) -> Frame:
+    """The next frame. Errors: what FFmpeg's process reports; InvalidError when it ended without a word."""
+    assert process.stdout is not None
+    try:
+        kind, length = HEAD.unpack(await process.stdout.readexactly(HEAD.size))
+        if length > MAX_PAYLOAD_BYTES:
+            raise InvalidError(f"a frame of FFmpeg's process has at most {MAX_PAYLOAD_BYTES} bytes")
+        frame = decode(kind, await process.stdout.readexactly(length))
+    except asyncio.IncompleteReadError as error:
+        raise InvalidError(f"FFmpeg's process ended by itself{await _how(process)}") from error
+    if isinstance(frame, Failed):
+        raise _ERRORS.get(frame.kind, InvalidError)(frame.message)
+    return frame
 
-    def _receive(self) -> None:
-        timeout = (self._limits.connect_s, self._limits.silence_s)
-        container = av.open(self._opening.target, options=self._opening.options, timeout=timeout)
-        with closing(container):
-            if not container.streams.video:
-                raise InvalidError("the source has no video")
-            stream = container.streams.video[0]
-            reader = UnitReader(codec_of(stream), stream.codec_context.extradata)
-            for packet in self._packets(container, stream):
-                if not self._pass_on(reader, packet):
-                    return
 
-    def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
-        began_us = self._clock.boot_us()
-        first_s: float | None = None
-        for packet in container.demux(stream):
-            if not packet.size:
-                continue
-            if self._opening.is_file and packet.dts is not None:
-                at_s = float(packet.dts * packet.time_base)
-                first_s = at_s if first_s is None else first_s
-                elapsed_s = (self._clock.boot_us() - began_us) / 1_000_000
-                if self.delivery.stopped.wait(max(0.0, at_s - first_s - elapsed_s)):
-                    return
-            yield packet
+async def _how(process: Process) -> str:
+    code = await process.wait()
+    return f" (signal {-code})" if code < 0 else f" (exit {code})"
 
-    def _pass_on(self, reader: UnitReader, packet: Packet[VideoStream]) -> bool:
-        items: list[ParameterSets | AccessUnit]
-        try:
-            items = list(reader.read(packet, self._clock.boot_us()))
-        except InvalidError as error:
-            return self.delivery.put((NoticeKind.MALFORMED, str(error)))
-        return all(self.delivery.put(item) for item in items)
+
+async def _end(process: Process, within_s: float) -> None:
+    assert process.stdout is not None
+    with suppress(ProcessLookupError):
+        process.kill()
+    # A pipe that is not read to its end keeps the process from being counted as gone.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            while await process.stdout.read(_WAITING_BYTES):
+                pass
+            await process.wait()

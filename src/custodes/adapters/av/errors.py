@@ -5,6 +5,8 @@ FFmpeg's own messages hold the address, perhaps with a password, so they are not
 
 from __future__ import annotations
 
+import errno
+
 import av
 
 from custodes.base.errors import (
@@ -29,9 +31,20 @@ _TABLE: tuple[tuple[type[Exception], type[CustodesError], str], ...] = (
 )
 
 
+_SILENCE = (av.error.TimeoutError, av.error.ExitError)
+
+
+def is_silence(error: av.FFmpegError) -> bool:
+    """Whether the source said nothing for as long as it may."""
+    return isinstance(error, _SILENCE)
+
+
 def translate(error: av.FFmpegError) -> CustodesError:
     """Our error for one of FFmpeg's; what is not in the table is the network's fault."""
     for theirs, ours, message in _TABLE:
         if isinstance(error, theirs):
             return ours(message)
+    if error.errno == errno.EIO:
+        # Also the end of an answer whose length was not announced.
+        return UnavailableError("the source broke off")
     return UnavailableError(f"the source cannot be read ({type(error).__name__})")

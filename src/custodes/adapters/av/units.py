@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from av.packet import Packet
-from av.video.stream import VideoStream
-
+from custodes.adapters.av.frames import Demuxed
 from custodes.adapters.rtsp.parameters import ParameterTracker
 from custodes.adapters.rtsp.timeline import Timeline
 from custodes.base.errors import InvalidError
@@ -27,9 +25,8 @@ _CODECS = {"h264": Codec.H264, "hevc": Codec.H265}
 _MASK_32 = (1 << 32) - 1
 
 
-def codec_of(stream: VideoStream) -> Codec:
-    """The codec of a stream. Errors: InvalidError when it is none that is recorded."""
-    name = stream.codec_context.name
+def codec_of(name: str) -> Codec:
+    """The codec that FFmpeg calls so. Errors: InvalidError when it is none that is recorded."""
     if name not in _CODECS:
         raise InvalidError(f"a stream of {name[:20]}; H.264 and H.265 are recorded")
     return _CODECS[name]
@@ -42,22 +39,28 @@ class UnitReader:
     streams put start codes between them.
     """
 
-    def __init__(self, codec: Codec, extradata: bytes | None) -> None:
+    def __init__(self, codec: Codec, extradata: bytes) -> None:
         self._codec = codec
         self._tracker = ParameterTracker(codec)
         self._timeline = Timeline()
         self._last: ParameterSets | None = None
         self._has_lengths = False
-        self._configure(extradata or b"")
+        self._lost = 0
+        self._configure(extradata)
 
-    def read(self, packet: Packet[VideoStream], boot_us: int) -> Iterator[ParameterSets | AccessUnit]:
+    def read(self, packet: Demuxed, boot_us: int) -> Iterator[ParameterSets | AccessUnit]:
         """The parameter sets, where they changed, then the access unit of a packet.
 
-        Errors: InvalidError when the packet does not hold together.
+        Errors: InvalidError when the packet does not hold together; the next one then has a loss before it.
         """
-        if packet.has_sidedata("new_extradata"):
-            self._configure(bytes(packet.get_sidedata("new_extradata")))
-        data = bytes(packet)
+        self._lost += 1
+        yield from self._read(packet, boot_us)
+        self._lost = 0
+
+    def _read(self, packet: Demuxed, boot_us: int) -> Iterator[ParameterSets | AccessUnit]:
+        if packet.extradata is not None:
+            self._configure(packet.extradata)
+        data = packet.data
         nals = split_nals(data) if self._has_lengths else [memoryview(nal) for nal in split_annex_b(data)]
         if not nals:
             raise InvalidError("a packet without NAL units")
@@ -70,18 +73,15 @@ class UnitReader:
             yield sets
         yield self._unit(packet, data if self._has_lengths else join_nals(nals), nals, boot_us)
 
-    def _unit(
-        self, packet: Packet[VideoStream], data: bytes, nals: list[memoryview], boot_us: int
-    ) -> AccessUnit:
+    def _unit(self, packet: Demuxed, data: bytes, nals: list[memoryview], boot_us: int) -> AccessUnit:
         kind = KeyKind.NONE if packet.is_corrupt else key_kind(self._codec, nals)
-        stamp = packet.pts if packet.pts is not None else packet.dts
-        if stamp is None:
+        if packet.stamp is None:
             raise InvalidError("a packet without time stamp")
-        base = packet.time_base
-        stamp_90k = stamp * CLOCK_HZ * base.numerator // base.denominator
+        stamp_90k = packet.stamp * CLOCK_HZ * packet.numerator // packet.denominator
         media_90k, _ = self._timeline.place(stamp_90k & _MASK_32, boot_us, kind is KeyKind.CLOSED)
         is_key, is_open = kind is KeyKind.CLOSED, kind is KeyKind.OPEN
-        return AccessUnit(data, media_90k, boot_us, 0, is_key, is_open, int(packet.is_corrupt))
+        lost = self._lost - 1 + packet.is_corrupt
+        return AccessUnit(data, media_90k, boot_us, 0, is_key, is_open, lost)
 
     def _configure(self, extradata: bytes) -> None:
         self._has_lengths = extradata[:1] == b"\1"

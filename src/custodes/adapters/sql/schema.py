@@ -96,7 +96,12 @@ ASSIGNMENTS = Table(
     Column("stream", _ID, comment="stream id; one recorder a stream"),
     Column("camera", _ID, nullable=False, comment="camera id; its entry is in the ledger"),
     Column("recorder", _ID, nullable=False, comment="recorder id"),
-    Column("url", String(500), nullable=False, comment="rtsp:// or rtsps://, without user name and password"),
+    Column(
+        "url",
+        String(500),
+        nullable=False,
+        comment="without user name and password",
+    ),
     Column("transport", String(3), nullable=False, comment="tcp or udp"),
     Column("username", String(500), nullable=False, comment="for the camera, may be empty"),
     Column("password", LargeBinary, nullable=False, comment="Canon of {key id: password sealed to that key}"),

@@ -100,6 +100,14 @@ def python_folders() -> tuple[Path, ...]:
     return tuple(sorted({path.resolve() for path in wanted if path.exists()}))
 
 
+def python_program() -> tuple[Path, ...]:
+    """What a process runs to start Python anew: the interpreter and the loader of its libraries."""
+    found = {Path(sys.executable).resolve()}
+    for folder in map(Path, ("/lib64", "/lib", "/usr/lib64", "/usr/lib")):
+        found |= {path.resolve() for path in (*folder.glob("ld-*.so*"), *folder.glob("*-linux-gnu/ld-*.so*"))}
+    return tuple(sorted(found))
+
+
 def _known_rights(version: int) -> int:
     known = _FIRST_RIGHTS
     for since, right in ((2, _REFER), (3, _TRUNCATE), (5, _IOCTL_DEVICE)):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from custodes.base.fence.folders import FolderRules, python_folders, restrict_folders
+from custodes.base.fence.folders import FolderRules, python_folders, python_program, restrict_folders
 from custodes.base.fence.process import harden
 from custodes.base.fence.report import FenceReport
 from custodes.deploy.layout import NetworkFolder, read_settings
 
 # What name look-ups, time zones and certificates need.
 _SYSTEM = tuple(map(Path, ("/etc", "/usr/share", "/proc/self", "/proc/swaps")))
+# What a process started from here has for its outputs.
+_NOWHERE = (Path("/dev/null"),)
 
 
 def set_fences(role: str, folder: NetworkFolder) -> FenceReport:
@@ -43,4 +45,6 @@ def _rules(role: str, folder: NetworkFolder) -> FolderRules:
         read.append(folder.genesis_file)
     if role == "web":
         read.append(folder.store)
-    return FolderRules(read=read, write=write, tcp=True, outside=True)
+    # FFmpeg runs in processes of its own, which shut themselves in further; no other program can be run.
+    run = python_program() if role == "recorder" else ()
+    return FolderRules(read=read, write=(*write, *_NOWHERE), run=run, tcp=True, outside=True)

@@ -22,7 +22,7 @@ from custodes.ledger.entries.kinds import (
     text,
 )
 from custodes.ledger.entries.people import GENESIS, GENESIS_TYPE, ROLE, ROLES, ROSTER
-from custodes.ledger.entries.sealed import ACCOUNT, EPOCH, POOL_KEYS, RESTART
+from custodes.ledger.entries.sealed import ACCOUNT, ASSURANCES, EPOCH, POOL_KEYS, RESTART
 
 MAX_HELD_EPOCHS = 500
 REQUEST_KINDS = ("incident", "data-subject", "court-order", "emergency-review")
@@ -55,7 +55,11 @@ _NAMES: dict[str, Kind] = {
             "review_date": DATE,
             "revision": COUNT,
             "site": TEXT,
-            "streams": list_of(object_of({"kind": one_of("main", "sub"), "stream": ID}), 1, 16),
+            "streams": list_of(
+                object_of({"assurance": one_of(*ASSURANCES), "kind": one_of("main", "sub"), "stream": ID}),
+                1,
+                16,
+            ),
         }
     ),
     "key-cert": _members(

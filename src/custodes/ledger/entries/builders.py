@@ -22,5 +22,8 @@ def camera_body(network: bytes, camera: Camera) -> dict[str, Any]:
         "review_date": camera.review_date.isoformat(),
         "revision": camera.revision,
         "site": camera.site,
-        "streams": [{"kind": stream.kind, "stream": b64u(stream.id)} for stream in camera.streams],
+        "streams": [
+            {"assurance": stream.assurance, "kind": stream.kind, "stream": b64u(stream.id)}
+            for stream in camera.streams
+        ],
     }

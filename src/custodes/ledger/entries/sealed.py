@@ -35,9 +35,11 @@ GAP_REASONS = (
     "cannot-seal",
 )
 POOL_KEYS = 256
+ASSURANCES = ("full", "lower")
 
 HEADER = object_of(
     {
+        "assurance": one_of(*ASSURANCES),
         "camera": ID,
         "custodians": list_of(object_of({"index": CUSTODIAN, "key": ID, "root": HASH}), 1, 16),
         "deadline_us": INSTANT,

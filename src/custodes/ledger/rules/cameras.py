@@ -47,9 +47,9 @@ class Camera:
         """The retention in force."""
         return self.described.retention_us
 
-    def stream_id(self, stream: bytes) -> bytes:
-        """The object held for a stream of this camera, so that what names it costs no copy."""
-        return next(one.id for one in self.described.streams if one.id == stream)
+    def stream(self, stream: bytes) -> model.Stream:
+        """A stream of this camera; its id is the object held, so that what names it costs no copy."""
+        return next(one for one in self.described.streams if one.id == stream)
 
     def retentions_near(self, when_us: int) -> set[int]:
         """Retentions in force at some moment within 10 minutes of `when_us`."""
@@ -85,7 +85,7 @@ def admit_camera(facts: Facts, candidate: Candidate) -> bool:
 
 
 def _describe(body: dict[str, Any]) -> model.Camera:
-    streams = tuple(model.Stream(one["stream"], one["kind"]) for one in body["streams"])
+    streams = tuple(model.Stream(one["stream"], one["kind"], one["assurance"]) for one in body["streams"])
     return model.Camera(
         id=body["camera"],
         streams=streams,

@@ -133,6 +133,9 @@ def _check_header(facts: Facts, roster: Roster, header: dict[str, Any]) -> None:
 def _check_camera(facts: Facts, header: dict[str, Any]) -> None:
     if facts.camera_of_stream.get(header["stream"]) != header["camera"]:
         refuse("epoch-camera", "the camera is unknown or the stream not its own")
+    declared = facts.cameras[header["camera"]].stream(header["stream"]).assurance
+    if header["assurance"] != declared:
+        refuse("epoch-camera", f"the stream's assurance is {declared}, not {header['assurance']}")
 
 
 def _check_deadline(facts: Facts, candidate: Candidate, header: dict[str, Any]) -> None:
@@ -170,7 +173,7 @@ def _add(facts: Facts, candidate: Candidate, header: dict[str, Any]) -> None:
     # Ids of camera, stream, recorder and pool are the objects held already: an epoch costs no copies of them.
     camera = facts.cameras[header["camera"]]
     pool = facts.pools[header["shred"]["pool"]]
-    stream = camera.stream_id(header["stream"])
+    stream = camera.stream(header["stream"]).id
     epoch = Epoch(
         id=header["epoch"],
         header_hash=typed_hash(HEADER_TYPE, spell_checked(candidate.json["header"])),

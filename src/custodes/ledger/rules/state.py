@@ -12,6 +12,7 @@ from typing import TypeVar
 from custodes.base.canon import typed_message
 from custodes.base.errors import BugError, InvalidError, NotFoundError, UnverifiedError
 from custodes.base.keys import Signed, key_id, verify_signature
+from custodes.estate.model import Stream
 from custodes.ledger.entries.bodies import BODIES
 from custodes.ledger.entries.people import GENESIS_TYPE
 from custodes.ledger.entries.wrapper import MAX_STATEMENT_BYTES, Entry, Statement, parse_entry
@@ -148,6 +149,10 @@ class LedgerState:
     def camera(self, camera: bytes) -> Camera:
         """A camera by its newest revision. Errors: NotFoundError."""
         return _found(self.facts.cameras.get(camera), "camera", camera)
+
+    def stream(self, stream: bytes) -> Stream:
+        """A stream as its camera's entry has it. Errors: NotFoundError."""
+        return self.camera(_found(self.facts.camera_of_stream.get(stream), "stream", stream)).stream(stream)
 
     def epoch(self, epoch: bytes) -> Epoch:
         """A live epoch. Errors: NotFoundError; also for one that is closed and shredded."""

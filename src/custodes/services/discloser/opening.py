@@ -104,10 +104,12 @@ class CaseOpening:
         named = []
         utc0_us = {epoch: found.header.utc0_us for epoch, found in self.granted.share_sets.items()}
         names = self._camera_names()
+        headers = [found.header for found in self.granted.share_sets.values()]
+        assurances = {header.stream: header.assurance for header in headers}
         for stream in sorted({segment.stream for segment in self.segments}):
             mine = [segment for segment in self.segments if segment.stream == stream]
             for part, video in enumerate(videos(mine, utc0_us, self._open, self._buffers), 1):
-                named.append((video_name(names[stream], stream, part), video))
+                named.append((video_name(names[stream], stream, part, assurances[stream]), video))
         return named
 
     def package(self, recipient: PublicSealingKey) -> Iterator[bytes]:

@@ -12,7 +12,8 @@ from custodes.base.canon import parse_canon, unb64u
 from custodes.base.errors import InvalidError, RefusedError
 from custodes.base.ids import ID_BYTES
 from custodes.base.keys import Signed
-from custodes.estate.model import Assignment
+from custodes.estate.model import Assignment, Stream
+from custodes.estate.rules import check_assurance
 from custodes.ledger.rules.state import LedgerState
 from custodes.services.keeper.ledger_thread import LedgerThread
 from custodes.services.parcels import Parcel
@@ -46,9 +47,14 @@ class CameraEffects:
         signed = Signed.from_json(parse_canon(data))
         assignments = parse_assignments(signed)
         camera = unb64u(parcel.statement.body["camera"], ID_BYTES)
-        streams = {unb64u(one["stream"]) for one in parcel.statement.body["streams"]}
-        if any(one.camera != camera or one.stream not in streams for one in assignments):
+        streams = [
+            Stream(unb64u(one["stream"]), one["kind"], one["assurance"])
+            for one in parcel.statement.body["streams"]
+        ]
+        if any(one.camera != camera for one in assignments):
             raise RefusedError("the assignment is of another camera or stream")
+        for one in assignments:
+            check_assurance(one.url, one.stream, streams)
         await self._ledger.ask(lambda state: _check_administrator(state, signed))
         await asyncio.to_thread(self._store, assignments)
         for recorder in {assignment.recorder for assignment in assignments}:

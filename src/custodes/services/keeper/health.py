@@ -63,7 +63,10 @@ def _camera(camera: Any) -> dict[str, Any]:
         "retention_us": camera.retention_us,
         "review_date": camera.review_date.isoformat(),
         "site": camera.site,
-        "streams": [{"kind": stream.kind, "stream": stream.id.hex()} for stream in camera.streams],
+        "streams": [
+            {"assurance": stream.assurance, "kind": stream.kind, "stream": stream.id.hex()}
+            for stream in camera.streams
+        ],
     }
 
 

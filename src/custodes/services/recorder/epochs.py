@@ -77,6 +77,7 @@ def plan_epoch(
     periods = settings.periods
     return EpochPlan(
         network=settings.network,
+        assurance=assignment.assurance,
         camera=assignment.camera,
         stream=assignment.stream,
         recorder=settings.recorder,

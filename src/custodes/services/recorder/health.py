@@ -70,6 +70,7 @@ def _stream(recording: Recording) -> dict[str, Any]:
     counts, state = stream.counts, stream.state
     return {
         "access_units": counts.access_units,
+        "assurance": assignment.assurance,
         "bitrate_bps": recording.bitrate_bps,
         "camera": assignment.camera.hex(),
         "dropped": counts.dropped,

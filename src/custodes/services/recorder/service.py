@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from custodes.adapters.rtsp.client import DEFAULT_LIMITS, CameraSource, SessionLimits, run_session
+from custodes.adapters.rtsp.client import DEFAULT_LIMITS, SessionLimits
 from custodes.adapters.spool.spool import SpoolVolume
 from custodes.base.clock import Clock
 from custodes.base.errors import CustodesError
@@ -27,6 +27,7 @@ from custodes.services.recorder.outbox import Route
 from custodes.services.recorder.pools import keys_left
 from custodes.services.recorder.ports import StreamParts
 from custodes.services.recorder.preparing import EpochMaker, EpochWish
+from custodes.services.recorder.reception import receive
 from custodes.services.recorder.reels import OpenReel
 from custodes.services.recorder.registrar import Registrar
 from custodes.services.recorder.resting import MANY, rest
@@ -138,10 +139,9 @@ class RecorderService:
         now_us = self.clock.utc_us()
         since_us = min(now_us, self.away_since.get(assignment.stream, now_us))
         stream = StreamRecorder(assignment, parts, since_us, GapReason.RESTART)
-        source = CameraSource(assignment.url, assignment.username, assignment.password, assignment.transport)
         connection = CameraConnection(
             assignment.name,
-            lambda: run_session(source, stream, self.clock, limits=self.limits),
+            lambda: receive(assignment, stream, self.clock, self.limits),
             self.clock,
             delay_s,
         )

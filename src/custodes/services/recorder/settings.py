@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from custodes.base.sealing import PublicSealingKey
+from custodes.estate.model import Assurance
 from custodes.ledger.rules.people import Periods
 
 
@@ -21,6 +22,7 @@ class StreamAssignment:
     stream: bytes
     name: str
     kind: str
+    assurance: Assurance
     url: str
     transport: Literal["tcp", "udp"]
     username: str

@@ -34,6 +34,9 @@ def camera(state: State, entry: Entry) -> None:
     strange = any(state.streams.get(stream, body["camera"]) != body["camera"] for stream in streams)
     if strange or len(streams) != len(body["streams"]) or (known and not known.streams <= streams):
         raise RuleError("camera-streams", "a stream is another camera's, named twice, or dropped")
+    assurances = {row["stream"]: row["assurance"] for row in body["streams"]}
+    if any(state.assurances.get(stream, stated) != stated for stream, stated in assurances.items()):
+        raise RuleError("camera-streams", "a stream's assurance is not what it was")
     history = known.retentions if known else []
     state.cameras[body["camera"]] = Camera(
         body["name"],
@@ -43,6 +46,7 @@ def camera(state: State, entry: Entry) -> None:
         body["review_date"].isoformat(),
     )
     state.streams.update(dict.fromkeys(streams, body["camera"]))
+    state.assurances.update(assurances)
 
 
 def retentions_near(camera: Camera, at_us: int, margin_us: int) -> set[int]:

@@ -98,6 +98,9 @@ def _check_deadline(state: State, entry: Entry, header: Body) -> None:
     camera = state.cameras.get(header["camera"])
     if camera is None or header["stream"] not in camera.streams:
         raise RuleError("epoch-camera", "camera unknown or stream not its own")
+    declared = state.assurances[header["stream"]]
+    if header["assurance"] != declared:
+        raise RuleError("epoch-camera", f"assurance {header['assurance']} where the register has {declared}")
     periods = state.genesis["periods"]
     full_us = header["slot_us"] * periods["slots_per_epoch"]
     stated_us = header["deadline_us"] - header["utc0_us"] - full_us

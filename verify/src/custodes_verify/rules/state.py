@@ -141,6 +141,7 @@ class State:
     recorders: dict[bytes, Recorder] = field(default_factory=dict)
     cameras: dict[bytes, Camera] = field(default_factory=dict)
     streams: dict[bytes, bytes] = field(default_factory=dict)
+    assurances: dict[bytes, str] = field(default_factory=dict)
     certificates: dict[bytes, Certificate] = field(default_factory=dict)
     certified: dict[bytes, int] = field(default_factory=dict)
     pools: dict[bytes, Pool] = field(default_factory=dict)

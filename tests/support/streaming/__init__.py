@@ -1,0 +1,1 @@
+"""Live streams other than RTSP, for tests."""
