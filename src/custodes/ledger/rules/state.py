@@ -154,7 +154,7 @@ class LedgerState:
         return _found(self.facts.epochs.live.get(epoch), "live epoch", epoch)
 
     def epochs_of(self, stream: bytes, from_us: int, to_us: int) -> list[Epoch]:
-        """Epochs of a stream, not shredded, that have a slot in [from_us, to_us), by start.
+        """Epochs of a stream, not gone, that have a slot in [from_us, to_us), by start.
 
         Units: the recorder's UTC. Cost: O(log n + those found).
         """
