@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from custodes.base.clock import DAY_US
 from custodes.ledger.rules.candidate import Candidate
@@ -24,9 +24,16 @@ MAX_HOLD_US = {"provisional": 7 * DAY_US, "full": 90 * DAY_US}
 HOLDABLE_KINDS = ("court-order", "incident")
 
 
+class TakenShare(NamedTuple):
+    """A custodian's message of an epoch: the index under which it was stated, and its hash."""
+
+    custodian: int
+    message: bytes
+
+
 @dataclass(slots=True)
 class Hold:
-    """A hold and, by epoch, the hashes of the messages taken out for it by custodian's identity key.
+    """A hold and, by epoch, what was taken out for it by custodian's identity key.
 
     `ended`: its pair is destroyed; nothing that was taken out for it opens any more.
     """
@@ -38,16 +45,17 @@ class Hold:
     request: bytes
     index: int
     statement: bytes
+    commitment: bytes
     admitted_us: int
-    shares: dict[bytes, dict[bytes, bytes]] = field(default_factory=dict)
+    shares: dict[bytes, dict[bytes, TakenShare]] = field(default_factory=dict)
     ended: bool = False
 
     def full_at(self, when_us: int) -> bool:
         """Whether it is full and not over."""
         return self.kind == "full" and when_us <= self.until_us
 
-    def shares_of(self, epoch: bytes) -> Mapping[bytes, bytes]:
-        """Hashes of the messages of an epoch, by custodian's identity key."""
+    def shares_of(self, epoch: bytes) -> Mapping[bytes, TakenShare]:
+        """What was taken out of an epoch, by custodian's identity key."""
         return self.shares.get(epoch, {})
 
 
@@ -78,6 +86,7 @@ def admit_hold(facts: Facts, candidate: Candidate) -> bool:
         body["request"],
         candidate.index,
         candidate.hash,
+        body["commitment"],
         candidate.admitted_us,
     )
     _add(facts, hold)
@@ -100,7 +109,7 @@ def admit_hold_share(facts: Facts, candidate: Candidate) -> bool:
             "hold-share-known",
             "the hold names no such epoch, it is not sealed to the custodian, or its share was stated",
         )
-    hold.shares.setdefault(epoch.id, {})[identity] = body["message"]
+    hold.shares.setdefault(epoch.id, {})[identity] = TakenShare(body["custodian"], body["message"])
     return False
 
 

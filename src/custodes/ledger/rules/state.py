@@ -182,6 +182,10 @@ class LedgerState:
         """A hold. Errors: NotFoundError."""
         return _found(self.facts.holds.get(hold), "hold", hold)
 
+    def holds_of(self, epoch: bytes) -> list[Hold]:
+        """Full holds that name an epoch and whose pair is not destroyed, the one that ends last first."""
+        return sorted(self.facts.full_holds.get(epoch, ()), key=lambda hold: -hold.until_us)
+
     def custodian_keys(self, when_us: int) -> dict[int, KeyCert]:
         """By index of the roster in force, the newest certified key that seals at that time.
 
