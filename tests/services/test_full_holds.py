@@ -12,7 +12,9 @@ from casework.network import CaseNetwork, LocalOffice
 
 import custodes.custody.client_folder as client_folder
 import custodes_verify.main
+from custodes.adapters.secrets import read_signing_key
 from custodes.adapters.sql.catalogue import SqlCatalogue
+from custodes.base.canon import b64u
 from custodes.base.clock import DAY_US, HOUR_US
 from custodes.base.errors import (
     CustodesError,
@@ -24,7 +26,7 @@ from custodes.base.errors import (
 from custodes.base.keys import sign_body
 from custodes.base.sealing import SealingKey
 from custodes.cases.bundle import package_path
-from custodes.cases.hold import HOLD_SHARE_TYPE, HeldPlace, hold_key_id, seal_held
+from custodes.cases.hold import HOLD_SHARE_TYPE, HOLD_TYPE, HeldPlace, hold_key_id, seal_held
 from custodes.cases.scope import EpochSlots, Scope, scope_of
 from custodes.media.mp4.read import read_movie, read_samples
 from custodes.services.check import Check, CheckSources
@@ -193,6 +195,47 @@ async def test_past_the_deadline_only_what_is_held_is_decided(town: CaseNetwork)
     with pytest.raises(RefusedError, match=r"slot 1 of epoch .* past its deadline and not held"):
         await grant(town, request, 2)
     await grant(town, request, 2, slots=1)
+
+
+async def test_a_provisional_hold_gives_the_time_for_a_full_one(town: CaseNetwork, tmp_path: Path) -> None:
+    await hold_provisionally(town)
+    assert (await retain(town, PAST_DEADLINE_US)).keys == 0
+    hold = await held(town, 1, 2)
+    # The provisional one keeps the whole epoch to its own end.
+    assert (await retain(town)).keys == 0
+    assert (await retain(town, 7 * DAY_US)).keys == 1
+    assert not has_key(town)
+    request = await town.ask(RECIPIENT)
+    await grant(town, request, 1, 2)
+    assert len(await opened(town, tmp_path / "out", request, 1, 2)) == 18
+    assert len(objects(town, f"holds/{hold.hex()}")) == 2
+
+
+async def test_what_is_held_provisionally_is_opened_past_its_deadline(
+    town: CaseNetwork, tmp_path: Path
+) -> None:
+    await hold_provisionally(town)
+    await retain(town, PAST_DEADLINE_US)
+    request = await town.ask(RECIPIENT)
+    await grant(town, request, 1, 2)
+    assert len(await opened(town, tmp_path / "out", request, 1, 2)) == 18
+    assert (await retain(town, 7 * DAY_US)).keys == 1
+    assert objects(town, "streams") == []
+
+
+async def hold_provisionally(town: CaseNetwork) -> None:
+    body = {
+        "commitment": b64u(bytes(32)),
+        "count": 3,
+        "epochs": [b64u(town.epoch)],
+        "hold": b64u(b"p" * 16),
+        "kind": "provisional",
+        "network": b64u(town.id),
+        "request": "",
+        "until_us": town.clock.utc_us() + 7 * DAY_US - HOUR_US,
+    }
+    key = read_signing_key(town.folder.staff_key("super"))
+    await submit(LocalOffice(town), Parcel(sign_body(HOLD_TYPE, body, key)))
 
 
 async def test_a_hold_without_enough_shares_ends_with_all_of_it(town: CaseNetwork) -> None:
