@@ -123,7 +123,7 @@ def test_a_destroyed_key_is_overwritten_and_gone(folder: CustodianFolder) -> Non
 
 def test_the_next_weeks_follow_the_last(folder: CustodianFolder) -> None:
     folder.make_weekly_keys(2, WEEK_US)
-    hold = folder.make_hold_key()
+    hold = folder.make_hold_key(b"H" * 16, 5)
     assert [key.number for key in folder.made] == [1, 2, 3, 4, 5, 6, 7]
     assert folder.made[5].seals_from_us == folder.made[4].seals_until_us
     made = folder.made
@@ -132,6 +132,34 @@ def test_the_next_weeks_follow_the_last(folder: CustodianFolder) -> None:
         assert again.made == made
         assert again.sealing_key(made[6].id).public == made[6].key
         assert set(again.key_ids()) == {*(key.id for key in made), hold.id}
+
+
+def test_the_key_of_a_hold_is_one_and_ends_with_it(folder: CustodianFolder) -> None:
+    hold, other = b"H" * 16, b"I" * 16
+    key = folder.make_hold_key(hold, 100)
+    assert folder.make_hold_key(hold, 100).id == key.id
+    later = folder.make_hold_key(other, 200)
+    folder.close()
+    with CustodianFolder.open(folder.path, "secret") as again:
+        assert again.hold_key(hold).seed() == key.seed()
+        assert again.destroy_ended_holds(100) == ()
+        assert again.destroy_ended_holds(101) == (hold,)
+        assert again.destroy_ended_holds(101) == ()
+        assert not (again.path / "keys" / key.id.hex()).exists()
+        with pytest.raises(NotFoundError, match="no key of hold"):
+            again.hold_key(hold)
+        assert again.hold_key(other).id == later.id
+
+
+def test_a_key_of_a_hold_that_was_not_written_is_made_again(folder: CustodianFolder) -> None:
+    hold = b"H" * 16
+    lost = folder.make_hold_key(hold, 100)
+    folder.close()
+    (folder.path / "keys" / lost.id.hex()).unlink()
+    with CustodianFolder.open(folder.path, "secret") as again:
+        made = again.make_hold_key(hold, 100)
+        assert made.id != lost.id
+        assert again.hold_key(hold).id == made.id
 
 
 def test_a_damaged_folder_says_so(folder: CustodianFolder) -> None:

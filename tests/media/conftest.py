@@ -9,15 +9,10 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from hypothesis import settings
 
 from custodes.media import nal
 from custodes.media.nal import KeyKind
 from custodes.media.packets import AccessUnit, Codec, ParameterSets
-
-# No deadline: a loaded machine is no failure. The same examples each time.
-settings.register_profile("media", deadline=None, derandomize=True)
-settings.load_profile("media")
 
 Clip = tuple[ParameterSets, list[AccessUnit]]
 FRAME_90K = 3600

@@ -20,7 +20,17 @@ from custodes.base.errors import (
 from custodes.base.keys import Signed, SigningKey
 from custodes.base.sealing import SealingKey
 from custodes.custody.card import DEFAULT_RETENTION_US, Card, WeeklyKey, parse_card, sign_card, weekly_keys
-from custodes.custody.client_folder import Seen, encode_made, parse_made, parse_seen, unwrap_seed, wrap_seed
+from custodes.custody.client_folder import (
+    HoldKey,
+    Seen,
+    encode_hold_keys,
+    encode_made,
+    parse_hold_keys,
+    parse_made,
+    parse_seen,
+    unwrap_seed,
+    wrap_seed,
+)
 from custodes.ledger.checkpoint import Checkpoint
 from custodes.ledger.entries.people import WEEKLY_KEYS
 
@@ -41,6 +51,7 @@ class CustodianFolder:
             self.card_signed = Signed.from_json(parse_canon(self._read("card.json")))
             self.card = parse_card(self.card_signed)
             self._made = parse_made(self._read("made"))
+            self._holds = parse_hold_keys(self._read("holds")) if (path / "holds").exists() else ()
             self._seen = parse_seen(self._read("seen")) if (path / "seen").exists() else None
         except InvalidError as error:
             raise CorruptError(f"the custodian's folder {path.name} is damaged: {error}") from error
@@ -191,12 +202,34 @@ class CustodianFolder:
         replace_file(self.path / "made", encode_made(made))
         self._made = made
 
-    def make_hold_key(self) -> SealingKey:
-        """Make a key for a hold."""
-        key = SealingKey.generate()
-        _write_seed(self.path, _key_name(key.id), key.seed(), self._passphrase)
-        self._opened[key.id] = key
-        return key
+    def hold_key(self, hold: bytes) -> SealingKey:
+        """The key of a hold. Errors: NotFoundError when it is destroyed or never was."""
+        for one in self._holds:
+            if one.hold == hold:
+                return self.sealing_key(one.key)
+        raise NotFoundError(f"no key of hold {hold.hex()} in {self.path.name}")
+
+    def make_hold_key(self, hold: bytes, until_us: int) -> SealingKey:
+        """The key of a hold, made where there is none yet, to be destroyed when the hold ends."""
+        try:
+            return self.hold_key(hold)
+        except NotFoundError:
+            key = SealingKey.generate()
+            others = tuple(one for one in self._holds if one.hold != hold)
+            # Known before it is there, so that no key is left that nobody would destroy.
+            self._remember_holds((*others, HoldKey(hold, key.id, until_us)))
+            _write_seed(self.path, _key_name(key.id), key.seed(), self._passphrase)
+            self._opened[key.id] = key
+            return key
+
+    def destroy_ended_holds(self, now_us: int) -> tuple[bytes, ...]:
+        """Destroy the keys of holds that are over; which holds they were."""
+        ended = tuple(one for one in self._holds if one.until_us < now_us)
+        for one in ended:
+            self.destroy_key(one.key)
+        if ended:
+            self._remember_holds(tuple(one for one in self._holds if one not in ended))
+        return tuple(one.hold for one in ended)
 
     def destroy_key(self, id_: bytes) -> None:
         """Overwrite a key's file, then unlink it; that it is gone already is no error."""
@@ -225,6 +258,10 @@ class CustodianFolder:
         for id_ in due:
             self.destroy_key(id_)
         return due
+
+    def _remember_holds(self, keys: tuple[HoldKey, ...]) -> None:
+        replace_file(self.path / "holds", encode_hold_keys(keys))
+        self._holds = keys
 
     def _remember(self, seen: Seen) -> None:
         replace_file(self.path / "seen", seen.encode())

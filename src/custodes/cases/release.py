@@ -144,7 +144,7 @@ def open_release(sealed: bytes, release: Release, opening: SealingKey) -> tuple[
         )
         members = Members(content, "released set", ("format", "shares"))
         members.literal("format", RELEASED_FORMAT)
-        return members.array("shares", _parse_share)
+        return members.array("shares", parse_released_share)
     except CustodesError as error:
         raise BlamedError(release.custodian, str(error)) from error
 
@@ -171,7 +171,8 @@ def check_set(
             ) from error
 
 
-def _parse_share(value: Any) -> ReleasedShare:
+def parse_released_share(value: Any) -> ReleasedShare:
+    """Errors: InvalidError."""
     members = Members(value, "released share", ("epoch", "path", "share", "slot"))
     return ReleasedShare(
         epoch=members.id("epoch"),

@@ -19,7 +19,8 @@ from custodes.deploy.enrolment import enroll
 from custodes.deploy.place import reach
 from custodes.estate.model import LOWER_ASSURANCE
 from custodes.ledger.rules.people import NORMAL_PERIODS
-from custodes.services.custodian import CustodianClient, ShownRequest
+from custodes.services.custodian import ShownRequest
+from custodes.services.custodian_holds import HoldingClient, ShownHold
 
 ACTS: dict[str, str] = {
     "keygen": "make an identity, five weekly keys and the card",
@@ -27,6 +28,7 @@ ACTS: dict[str, str] = {
     "requests": "show open requests",
     "decide": "grant, grant in part, or refuse a request",
     "release": "release the shares of what enough custodians granted",
+    "hold": "take your shares of held minutes out, before the old key goes",
     "rotate": "certify new weekly keys, destroy those that are due",
 }
 
@@ -51,7 +53,14 @@ def add_parser(subparsers: Any) -> None:
     parsers["enroll"].add_argument(
         "--yes", action="store_true", help="do not ask; the genesis was read before"
     )
-    for act in ("requests", "decide", "release", "rotate"):
+    parsers["hold"].add_argument(
+        "hold",
+        nargs="?",
+        default="",
+        metavar="HOLD",
+        help="the hold's id, or its beginning; default: every one",
+    )
+    for act in ("requests", "decide", "release", "hold", "rotate"):
         parsers[act].add_argument(
             "--at", metavar="DIR|URL", help="where the network is; default: where enrolled"
         )
@@ -101,12 +110,14 @@ def enroll_in(options: argparse.Namespace) -> int:
 def requests(options: argparse.Namespace) -> int:
     """Show what is asked, in words."""
 
-    async def act(client: CustodianClient) -> int:
+    async def act(client: HoldingClient) -> int:
         shown = await client.requests()
         if not shown:
             print("No open request.")
         for one in shown:
             print("\n".join(request_in_words(one)), end="\n\n")
+        for hold in await client.holds():
+            print(hold_in_words(hold))
         return 0
 
     return _with_client(options, act)
@@ -115,7 +126,7 @@ def requests(options: argparse.Namespace) -> int:
 def decide(options: argparse.Namespace) -> int:
     """Judge a request; the last of enough granting custodians releases at once."""
 
-    async def act(client: CustodianClient) -> int:
+    async def act(client: HoldingClient) -> int:
         one = await _find(client, options.request)
         print("\n".join(request_in_words(one)))
         decision = await client.decide(one.request, _granted(options, one), options.reason)
@@ -134,9 +145,28 @@ def decide(options: argparse.Namespace) -> int:
 def release(options: argparse.Namespace) -> int:
     """Release shares once enough have granted."""
 
-    async def act(client: CustodianClient) -> int:
+    async def act(client: HoldingClient) -> int:
         one = await _find(client, options.request)
         print(f"Released your shares of {await client.release(one.request)} minutes, and no others.")
+        return 0
+
+    return _with_client(options, act)
+
+
+def hold(options: argparse.Namespace) -> int:
+    """Take the own shares of held minutes out."""
+
+    async def act(client: HoldingClient) -> int:
+        named = [one for one in await client.holds() if one.hold.hex().startswith(options.hold)]
+        if options.hold and len(named) != 1:
+            raise NotFoundError(f"{len(named)} full holds begin with {options.hold!r}")
+        waiting = [one for one in named if one.mine < one.epochs or options.hold]
+        if not waiting:
+            print("No hold waits for your shares.")
+        for one in waiting:
+            count = await client.hold(one.hold)
+            print(f"Took your shares of {count} minutes out for hold {one.hold.hex()}, and no others.")
+            print(f"They open to you alone, until {show_us(one.until_us)}; then their key is destroyed.")
         return 0
 
     return _with_client(options, act)
@@ -145,7 +175,7 @@ def release(options: argparse.Namespace) -> int:
 def rotate(options: argparse.Namespace) -> int:
     """Certify new weekly keys and destroy those whose time has come."""
 
-    async def act(client: CustodianClient) -> int:
+    async def act(client: HoldingClient) -> int:
         certified, destroyed = await client.rotate(NORMAL_PERIODS.custodian_key_us)
         print(
             f"Certified {certified} new keys; destroyed {destroyed} whose time had come, and said so in the ledger."
@@ -182,6 +212,16 @@ def request_in_words(one: ShownRequest) -> list[str]:
     return lines
 
 
+def hold_in_words(one: ShownHold) -> str:
+    """A hold as a line for a person who holds shares."""
+    line = f"Hold {one.hold.hex()} until {show_us(one.until_us)}, of request {one.request.hex()[:8]}: "
+    if one.mine == one.epochs:
+        return (
+            f"{line}your shares are taken out; of the epoch with fewest {one.fewest} of {one.quorum} needed"
+        )
+    return f"{line}your shares wait; run `custodes custodian hold`"
+
+
 def _granted(options: argparse.Namespace, one: ShownRequest) -> Scope | None:
     whole = one.file.whole
     if options.refuse:
@@ -193,7 +233,7 @@ def _granted(options: argparse.Namespace, one: ShownRequest) -> Scope | None:
     return scope_of(slots[number - 1] for number in chosen)
 
 
-async def _find(client: CustodianClient, beginning: str) -> ShownRequest:
+async def _find(client: HoldingClient, beginning: str) -> ShownRequest:
     if len(beginning) == 2 * HASH_BYTES:
         return await client.request(parse_hex(beginning, HASH_BYTES))
     found = [one for one in await client.requests() if one.request.hex().startswith(beginning)]
@@ -203,11 +243,11 @@ async def _find(client: CustodianClient, beginning: str) -> ShownRequest:
 
 
 def _with_client(
-    options: argparse.Namespace, act: Callable[[CustodianClient], Coroutine[Any, Any, int]]
+    options: argparse.Namespace, act: Callable[[HoldingClient], Coroutine[Any, Any, int]]
 ) -> int:
     with CustodianFolder.open(options.folder, read_passphrase(options)) as folder:
         place = reach(options.at or _place(options.folder))
-        return asyncio.run(act(CustodianClient(folder, place.office, place.read, SystemClock())))
+        return asyncio.run(act(HoldingClient(folder, place.office, place.read, SystemClock())))
 
 
 def _place(folder: Path) -> str:
@@ -231,5 +271,6 @@ _RUNS = {
     "requests": requests,
     "decide": decide,
     "release": release,
+    "hold": hold,
     "rotate": rotate,
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,6 +33,7 @@ from custodes.ledger.merkle import EMPTY_ROOT
 WRAP_MAGIC = b"CWRP/1\n"
 SEEN_FORMAT = "custodes/seen/v1"
 MADE_FORMAT = "custodes/made/v1"
+HOLDS_FORMAT = "custodes/holds/v1"
 _SALT_BYTES = 16
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
@@ -149,6 +150,38 @@ def parse_made(data: bytes) -> tuple[WeeklyKey, ...]:
     keys = members.array("keys", parse_weekly_key)
     check_ascending((key.number for key in keys), "keys made")
     return keys
+
+
+@dataclass(frozen=True, slots=True)
+class HoldKey:
+    """The key of one hold, and when the hold ends and the key with it."""
+
+    hold: bytes
+    key: bytes
+    until_us: int
+
+
+def encode_hold_keys(keys: Iterable[HoldKey]) -> bytes:
+    """Which of the folder's keys are of which holds, by hold."""
+    rows = [
+        {"hold": b64u(one.hold), "key": b64u(one.key), "until_us": one.until_us}
+        for one in sorted(keys, key=lambda one: one.hold)
+    ]
+    return canon({"format": HOLDS_FORMAT, "holds": rows})
+
+
+def parse_hold_keys(data: bytes) -> tuple[HoldKey, ...]:
+    """Errors: InvalidError."""
+    members = Members(parse_canon(data), "keys of holds", ("format", "holds"))
+    members.literal("format", HOLDS_FORMAT)
+    keys = members.array("holds", _parse_hold_key)
+    check_ascending((key.hold for key in keys), "keys of holds")
+    return keys
+
+
+def _parse_hold_key(value: Any) -> HoldKey:
+    members = Members(value, "key of a hold", ("hold", "key", "until_us"))
+    return HoldKey(members.id("hold"), members.id("key"), members.count("until_us"))
 
 
 def _wrap_key(passphrase: str, salt: bytes) -> bytes:

@@ -100,7 +100,7 @@ class Footer:
         """Errors: InvalidError."""
         members = Members(value, "reel footer", _MEMBERS)
         members.literal("format", REEL_FORMAT)
-        rows = _parse_rows(members.binary("index"))
+        rows = parse_rows(members.binary("index"))
         if members.count("count", 1) != len(rows):
             raise InvalidError("reel footer: count is not that of the index")
         return cls(
@@ -199,7 +199,8 @@ def _pack_row(row: IndexRow) -> bytes:
     return _ROW.pack(row.offset, row.length, row.slot, flags, row.elapsed_ms, row.duration_ms)
 
 
-def _parse_rows(data: bytes) -> tuple[IndexRow, ...]:
+def parse_rows(data: bytes) -> tuple[IndexRow, ...]:
+    """The rows of an index of 20 bytes each. Errors: InvalidError."""
     if len(data) % _ROW.size:
         raise InvalidError("a reel's index has 20 bytes an envelope")
     return tuple(_parse_row(*fields) for fields in _ROW.iter_unpack(data))

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from custodes.adapters.bus.subjects import CASE_OF, COSIGN, ENTRY_SUBMIT, FACT_REEL, FETCH, case, settings
+from custodes.adapters.bus.subjects import (
+    CASE_OF,
+    COSIGN,
+    ENTRY_SUBMIT,
+    FACT_REEL,
+    FETCH,
+    HOLD,
+    case,
+    settings,
+)
 from custodes.base.errors import NotFoundError
 from custodes.base.ports import Bus
 
@@ -10,12 +19,13 @@ KEEPER_SUBJECTS = {
     "submit": ENTRY_SUBMIT,
     "reel": FACT_REEL,
     "fetch": FETCH,
+    "hold": HOLD,
     "case": CASE_OF,
     "cosign": COSIGN,
 }
 DISCLOSER_SUBJECTS = {name: case(name) for name in ("draft", "sign", "view", "status")}
 _SUBJECTS = {"keeper": KEEPER_SUBJECTS, "discloser": DISCLOSER_SUBJECTS}
-OUTSIDE = {"keeper": ("submit", "fetch", "case", "cosign"), "discloser": tuple(DISCLOSER_SUBJECTS)}
+OUTSIDE = {"keeper": ("submit", "fetch", "hold", "case", "cosign"), "discloser": tuple(DISCLOSER_SUBJECTS)}
 
 
 class BusOffice:

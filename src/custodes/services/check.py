@@ -93,7 +93,7 @@ class Check:
             yield from self._check_folder(folder, list(group))
         yield from others.end()
         for epoch in list(state.facts.epochs.live.values()):
-            if not epoch.shredded and epoch.id not in self._met:
+            if not epoch.gone and epoch.id not in self._met:
                 folder = epoch_folder(epoch.stream, epoch.utc0_us, epoch.id)
                 yield from self._check_epoch(epoch, folder, [])
 
@@ -106,7 +106,7 @@ class Check:
         id_ = bytes.fromhex(match["epoch"])
         epochs = self._log.state.facts.epochs
         epoch = epochs.live.get(id_)
-        if id_ in epochs.gone or (epoch is not None and epoch.shredded):
+        if id_ in epochs.gone or (epoch is not None and epoch.gone):
             yield self._leftover(folder, id_)
         elif epoch is None:
             yield self._stranger(folder, paths)
@@ -119,7 +119,9 @@ class Check:
         state = self._log.state
         self._met.add(epoch.id)
         self._progress("epochs", len(self._met), len(state.facts.epochs.live))
-        is_due = state.facts.admitted_us >= epoch.deadline_us or self._is_going(epoch.id)
+        now_us = state.facts.admitted_us
+        is_held = any(hold.full_at(now_us) for hold in state.holds_of(epoch.id))
+        is_due = (now_us >= epoch.deadline_us and not is_held) or self._is_going(epoch.id)
         check = EpochCheck(self._store, self._log.known, epoch, paths, is_due, self._quick)
         yield from check.run(folder)
         self.reels += len(check.footers)

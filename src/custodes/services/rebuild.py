@@ -171,7 +171,7 @@ class _Filling:
 
     def run(self) -> None:
         """Fill in everything."""
-        live = [epoch for epoch in self._state.facts.epochs.live.values() if not epoch.shredded]
+        live = [epoch for epoch in self._state.facts.epochs.live.values() if not epoch.gone]
         for start in range(0, len(live), _PAGE):
             with self._database.writing() as connection:
                 for epoch in live[start : start + _PAGE]:
@@ -194,7 +194,7 @@ class _Filling:
             self._left[id_] = folder
         elif epoch is None:
             self._note(folder, "the ledger has no such epoch")
-        elif epoch.shredded:
+        elif epoch.gone:
             self._add_epoch(connection, epoch_row(epoch))
         else:
             for path in paths:

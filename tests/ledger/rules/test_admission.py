@@ -590,12 +590,78 @@ def test_full_holds(asked: Town) -> None:
     expect(asked, "hold-share-known", asked.make("hold-share", message=b64u(bytes(32))))
     asked.admit("hold-share", custodian=2)
     expect(asked, "shred-hold", asked.make("shred", reason="erasure"))
+    expect(asked, "hold-request", asked.make("hold", kind="full"))
+    expect(asked, "shred-hold", asked.make("shred", **ended_hold(asked)))
     asked.advance(7 * DAY_US)
-    expect(asked, "shred-hold", asked.make("shred"))
+    expect(asked, "shred-hold", asked.make("shred", **ended_hold(asked)))
     asked.advance(1)
     expect(asked, "hold-share-known", asked.make("hold-share", custodian=3))
+    for changes in ({"index": 1}, {"epoch": asked.epochs[0]["epoch"]}, {"pool": b64u(make_id("none"))}):
+        (item,) = ended_hold(asked)["items"]
+        expect(asked, "shred-known", asked.make("shred", items=[{**item, **changes}], reason="hold"))
+    twice = ended_hold(asked)["items"] * 2
+    expect(asked, "shred-once", asked.make("shred", items=twice, reason="hold"))
+    asked.admit("shred", **ended_hold(asked))
+    expect(asked, "shred-once", asked.make("shred", items=twice, reason="hold"))
     asked.admit("shred")
+    asked.admit("request")
+    asked.grant(asked.last_request)
     expect(asked, "hold-epochs", asked.make("hold", kind="full"))
+
+
+def ended_hold(town: Town) -> dict[str, Any]:
+    """The last hold's pair, as a Shred entry names it."""
+    item = {"epoch": b64u(bytes(16)), "index": 0, "pool": b64u(town.last_hold)}
+    return {"items": [item], "reason": "hold"}
+
+
+def test_a_key_under_a_full_hold_goes_once_a_quorum_has_taken_its_shares_out(asked: Town) -> None:
+    asked.grant(asked.last_request)
+    asked.admit("hold", kind="full", until_us=asked.now_us + 30 * DAY_US)
+    asked.admit("hold-share")
+    asked.admit("account", closed=[{"count": 0, "epoch": asked.epochs[0]["epoch"], "last": b64u(bytes(32))}])
+    asked.advance(5 * DAY_US)
+    expect(asked, "shred-hold", asked.make("shred"))
+    asked.admit("hold-share", custodian=3)
+    expect(asked, "shred-hold", asked.make("shred", reason="erasure"))
+    asked.admit("shred")
+    # It stays known, for it can still be opened, held on by another full hold, and by no provisional one.
+    epoch = asked.state.epoch(make_id("epoch/1"))
+    assert (epoch.shredded, epoch.gone) == (True, False)
+    assert asked.state.epochs_of(asked.stream, 0, asked.now_us) == [epoch]
+    asked.admit("hold-share", custodian=2)
+    expect(asked, "hold-epochs", asked.make("hold"))
+    first = ended_hold(asked)
+    asked.admit("request")
+    asked.grant(asked.last_request)
+    asked.admit("hold", kind="full", until_us=asked.now_us + 60 * DAY_US)
+    asked.admit("hold-share")
+    second = ended_hold(asked)
+    asked.advance(26 * DAY_US)
+    asked.admit("shred", **first)
+    assert not epoch.gone
+    # The second hold has one share: nothing is left that a third could take over.
+    asked.admit("request")
+    asked.grant(asked.last_request)
+    expect(asked, "hold-epochs", asked.make("hold", kind="full"))
+    asked.advance(40 * DAY_US)
+    asked.admit("shred", **second)
+    with pytest.raises(CustodesError):
+        asked.state.epoch(make_id("epoch/1"))
+    assert asked.state.epochs_of(asked.stream, 0, asked.now_us) == []
+
+
+def test_only_a_custodian_whom_the_epoch_is_sealed_to_takes_shares_out(town: Town) -> None:
+    town.quorum = 2
+    header = {"custodians": town.header(2)["custodians"][:3]}
+    town.open_epoch(header=header)
+    town.admit("request")
+    town.grant(town.last_request)
+    epoch = town.state.epoch(make_id("epoch/1"))
+    epoch.sealed_to = epoch.sealed_to[:2]
+    town.admit("hold", kind="full")
+    expect(town, "hold-share-known", town.make("hold-share", custodian=3))
+    town.admit("hold-share", custodian=2)
 
 
 def test_a_hold_needs_a_holdable_kind(town: Town) -> None:

@@ -12,10 +12,11 @@ from typing import Any
 
 from custodes.adapters.custodian_folder import CustodianFolder
 from custodes.adapters.secrets import read_sealing_key, read_signing_key
-from custodes.base.canon import b64u, canon, parse_canon
+from custodes.base.canon import b64u, canon, parse_canon, unb64u
 from custodes.base.clock import HOUR_US, SECOND_US, SystemClock
 from custodes.base.keys import sign_body
 from custodes.base.sealing import SealingKey
+from custodes.cases.hold import HOLD_WISH_TYPE
 from custodes.cases.request import REQUEST_ENTRY_TYPE
 from custodes.cli.options import periods_of
 from custodes.custody.accounts import AccountChain, AccountLeaf, Closed
@@ -34,9 +35,10 @@ from custodes.deploy.layout import NetworkFolder, read_settings
 from custodes.deploy.processes import keeper as keeper_process
 from custodes.media.nal import join_nals
 from custodes.media.packets import Codec, ParameterSets
-from custodes.services.custodian import CustodianClient
+from custodes.services.custodian_holds import HoldingClient
 from custodes.services.discloser.drafts import Draft, parse_draft
 from custodes.services.discloser.service import VIEW_TYPE, WISH_TYPE, Discloser
+from custodes.services.facts import join_facts, reel_fact
 from custodes.services.keeper.service import Keeper
 from custodes.services.ledger_view import LedgerView
 from custodes.services.parcels import Parcel, submit
@@ -105,6 +107,7 @@ class CaseNetwork:
     main: str = "rtsp://192.0.2.1/main"
     periods: str = "slot=10s,slots=4,reel=30s"
     clock: OffsetClock = field(default_factory=OffsetClock)
+    keeper_clock: OffsetClock = field(default_factory=OffsetClock)
     keeper: Keeper = field(init=False)
     discloser: Discloser = field(init=False)
     custodians: list[CustodianFolder] = field(default_factory=list)
@@ -172,7 +175,9 @@ class CaseNetwork:
         async def ignore(_: bytes) -> None:
             return
 
-        self.keeper = keeper_process.open_keeper(self.folder, keeper_process._Tell(ignore, ignore))
+        self.keeper = keeper_process.open_keeper(
+            self.folder, keeper_process._Tell(ignore, ignore), self.keeper_clock
+        )
         self.start_discloser()
 
     def start_discloser(self) -> None:
@@ -195,6 +200,12 @@ class CaseNetwork:
         for custodian in self.custodians:
             custodian.close()
 
+    async def advance(self, us: int) -> None:
+        """Let time pass for all; the keeper tends its ledger, as it does all the time."""
+        self.clock.offset_us += us
+        self.keeper_clock.offset_us += us
+        await self.keeper.ledger.run(self.keeper.sequencer.tend)
+
     # --- footage ---------------------------------------------------------------------------------------
 
     async def record(self) -> None:
@@ -214,7 +225,9 @@ class CaseNetwork:
         office = LocalOffice(self)
         await submit(office, Parcel(sign_body("custodes/entry/epoch/v1", sealed.entry_body(), signing)))
         writer, data = reel
-        store.put(reel_path(header.stream, header.utc0_us, header.epoch, 0), data + writer.finish().encode())
+        path = reel_path(header.stream, header.utc0_us, header.epoch, 0)
+        store.put(path, data + writer.finish().encode())
+        await self.keeper.reels.desk(join_facts([reel_fact(path)]))
         chain = AccountChain(settings.network, settings.recorder, 1, 0, known.entry)
         leaves = [AccountLeaf(header.stream, header.epoch, n, h) for n, h in enumerate(self._hashes)]
         closed = [Closed(header.epoch, len(leaves), self._hashes[-1])]
@@ -283,9 +296,9 @@ class CaseNetwork:
 
     # --- cases -----------------------------------------------------------------------------------------
 
-    def client(self, number: int) -> CustodianClient:
+    def client(self, number: int) -> HoldingClient:
         """A custodian's client, from 1."""
-        return CustodianClient(
+        return HoldingClient(
             self.custodians[number - 1], LocalOffice(self), self.keeper.fetching._store.get, self.clock
         )
 
@@ -333,6 +346,12 @@ class CaseNetwork:
     async def disclose(self, request: bytes) -> None:
         """Let the discloser do its work once."""
         await self.discloser._advance(request)
+
+    async def hold(self, request: bytes, for_us: int, who: str = "super") -> bytes:
+        """A full hold of what was granted; its id."""
+        until_us = self.clock.utc_us() + for_us
+        wish = self.signed(who, HOLD_WISH_TYPE, {"request": b64u(request), "until_us": until_us})
+        return unb64u(parse_canon(await self.keeper.desks()["hold"](wish))["hold"])
 
     def view_question(self, who: str, request: bytes) -> bytes:
         """Asks for a draft to read."""

@@ -32,9 +32,11 @@ from custodes.custody.paths import share_set_path
 from custodes.deploy.layout import NetworkFolder
 from custodes.ledger.entries.wrapper import parse_entry
 from custodes.ledger.rules.state import Admitted, LedgerState
+from custodes.services.case_index import CaseIndex
 from custodes.services.facts import join_facts, reel_fact
 from custodes.services.keeper.catalogue import CataloguingSequencer, ReelDesk
 from custodes.services.keeper.fetching import shred_id
+from custodes.services.keeper.holding import Holding
 from custodes.services.keeper.ledger_thread import LedgerThread
 from custodes.services.keeper.retention import Retention, shredded_ids
 from custodes.services.parcels import Answer, parse_answers
@@ -156,7 +158,22 @@ class TownKeeper:
             self.database,
             self.town.keeper.signing,
             self.clock,
+            self.holding,
             keep_free_bytes,
+        )
+
+    @property
+    def holding(self) -> Holding:
+        """Full holds as the keeper keeps them."""
+        return Holding(
+            self.ledger,
+            self.store,
+            self.keystore,
+            CaseIndex(self.store),
+            lambda index: next(iter(self.outbox.entries(index, index + 1))),
+            self.town.keeper.signing,
+            self.town.keeper.sealing,
+            self.clock,
         )
 
     def retain(self, **options: int) -> Any:

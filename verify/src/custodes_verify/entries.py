@@ -140,7 +140,7 @@ SCHEMAS: dict[str, Reader] = {
     ),
     "shred": _entry(
         items=listed(members(epoch=ID, index=integer(0, 255), pool=ID), 500, 1),
-        reason=one_of("deadline", "erasure", "space", "unused"),
+        reason=one_of("deadline", "erasure", "hold", "space", "unused"),
     ),
     "epoch": _entry(header=HEADER, set=HASH),
     "account": _entry(**_STATEMENT),

@@ -56,12 +56,17 @@ def _find_unshredded(ledger: Ledger, report: Report) -> None:
     for epoch_id, epoch in state.epochs.items():
         # A key that several epochs have, as when a pool ran out, can go only with the last of them.
         sharers = [state.epochs[one] for one in state.pools[epoch.pool].epochs[epoch.shred_index]]
+        # A full hold delays at most to its end; that its shares let the key go earlier is not asked for.
         due_us = _HOUR_US + max(
             max(one.deadline_us, one.held_until_us, one.proposed_until_us) for one in sharers
         )
         if not epoch.shredded and ledger.as_of_us > due_us:
             what = f"its key should have been destroyed by {instant(due_us)}"
             report.find("shred-overdue", f"epoch {epoch_id.hex()}", what)
+    for hold_id, hold in state.holds.items():
+        if hold.full and not hold.ended and ledger.as_of_us > hold.until_us + _HOUR_US:
+            what = f"its pair should have been destroyed by {instant(hold.until_us + _HOUR_US)}"
+            report.find("shred-overdue", f"hold {hold_id.hex()}", what)
 
 
 def state_claims(ledger: Ledger, report: Report) -> None:

@@ -86,6 +86,7 @@ PLAN: tuple[Route, ...] = (
     Route("settings.{id}", _RECORDER, _KEEPER, True, Side.SENDER, "a page of a recorder's settings"),
     Route("settings.changed.{id}", _KEEPER, _RECORDER, False, Side.RECEIVER, "that settings are newer"),
     Route("fetch", _WEB, _KEEPER, True, None, "a custodian's signed Fetch; answered with its message"),
+    Route("hold", _WEB, _KEEPER, True, None, "staff's wish for a full hold; answered with the hold"),
     Route("case-of", _WEB, _KEEPER, True, None, "which case a request belongs to"),
     Route("cosign", _WEB, _KEEPER, True, None, "a checkpoint that a witness or custodian cosigned"),
     Route("case.*", _WEB, _DISCLOSER, True, None, "acts on a case"),
@@ -99,6 +100,7 @@ SINGLE = frozenset({Role.KEEPER, Role.DISCLOSER})
 ENTRY_SUBMIT = "entry.submit"
 FACT_REEL = "fact.reel"
 FETCH = "fetch"
+HOLD = "hold"
 CASE_OF = "case-of"
 COSIGN = "cosign"
 EVERY_SETTINGS = "settings.*"

@@ -17,7 +17,8 @@ from custodes.base.errors import ConflictError, NotFoundError
 _BEFORE: dict[EpochStatus, tuple[EpochStatus, ...]] = {
     "open": (),
     "closed": ("open",),
-    "shredded": ("open", "closed"),
+    "kept": ("open", "closed"),
+    "shredded": ("open", "closed", "kept"),
 }
 # A reel lies within one epoch, which lasts an hour at most; a little more for its last envelope's tail.
 _MAX_REEL_SPAN_US = 2 * HOUR_US

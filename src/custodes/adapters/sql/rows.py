@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-EpochStatus = Literal["open", "closed", "shredded"]
+# kept: the key is destroyed and a full hold has what it needs; shredded: nothing opens it any more.
+EpochStatus = Literal["open", "closed", "kept", "shredded"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ EPOCHS = Table(
     Column("pool", _ID, nullable=False, comment="pool of the shred key"),
     Column("key_index", SmallInteger, nullable=False, comment="place of the shred key in its pool, 0 … 255"),
     Column("entry", BigInteger, nullable=False, comment="the Epoch entry's place in the ledger"),
-    Column("status", String(8), nullable=False, comment="open, closed or shredded; only forward"),
+    Column("status", String(8), nullable=False, comment="open, closed, kept or shredded; only forward"),
     PrimaryKeyConstraint("epoch", name="epochs_pk"),
     Index("epochs_due", "status", "deadline_us"),
     Index("epochs_of_stream", "stream", "utc0_us"),

@@ -18,22 +18,23 @@ from custodes.adapters.sql.assignments import SqlAssignments
 from custodes.adapters.sql.catalogue import SqlCatalogue
 from custodes.adapters.sql.database import Database
 from custodes.adapters.sql.outbox import SqlOutbox
-from custodes.base.clock import SystemClock
+from custodes.base.clock import Clock, SystemClock
 from custodes.base.errors import CustodesError, RefusedError
 from custodes.base.fence.report import FenceReport
 from custodes.base.ports import Bus
+from custodes.cases.hold import HOLD_SHARE_TYPE
 from custodes.deploy.enlisting import read_genesis, waiting_parcels
 from custodes.deploy.layout import NetworkFolder, read_settings
 from custodes.deploy.processes.connection import connected
-from custodes.ledger.rules.state import LedgerState
 from custodes.services.bus_office import KEEPER_SUBJECTS, OUTSIDE
 from custodes.services.case_index import CaseIndex
 from custodes.services.keeper.cameras import CameraEffects
 from custodes.services.keeper.catalogue import CataloguingSequencer, ReelDesk
-from custodes.services.keeper.fetching import Fetching, shred_id
+from custodes.services.keeper.fetching import Fetching
+from custodes.services.keeper.holding import Holding
 from custodes.services.keeper.ledger_thread import LedgerThread
 from custodes.services.keeper.pools import PoolMaker
-from custodes.services.keeper.retention import Retention
+from custodes.services.keeper.retention import Retention, shredded_ids
 from custodes.services.keeper.service import Keeper
 from custodes.services.keeper.settings_maker import SettingsMaker
 from custodes.services.keeper.submissions import Submissions
@@ -71,9 +72,9 @@ async def run_keeper(folder: NetworkFolder, fences: FenceReport) -> None:
             keeper.keystore.close()
 
 
-def open_keeper(folder: NetworkFolder, tell: _Tell) -> Keeper:
+def open_keeper(folder: NetworkFolder, tell: _Tell, clock: Clock | None = None) -> Keeper:
     """Assemble the keeper: store, database, ledger, key store, in this order."""
-    clock = SystemClock()
+    clock = clock or SystemClock()
     settings = read_settings(folder)
     signing = read_signing_key(folder.keeper / "signing")
     sealing = read_sealing_key(folder.keeper / "sealing")
@@ -85,12 +86,17 @@ def open_keeper(folder: NetworkFolder, tell: _Tell) -> Keeper:
         (index,) = sequencer.submit([read_genesis(folder)])
         if isinstance(index, CustodesError):
             raise index
-    keystore = KeyStore.open(folder.keystore, _shredded(sequencer.state).__contains__)
+    keystore = KeyStore.open(folder.keystore, shredded_ids(sequencer.state).__contains__)
     catalogue = SqlCatalogue(database)
     ledger = LedgerThread(CataloguingSequencer(sequencer, catalogue))
     cases = CaseIndex(store)
     assignments = SqlAssignments(database)
     cameras = CameraEffects(ledger, database, assignments, tell.settings_changed)
+
+    def entry(index: int) -> bytes:
+        return next(iter(outbox.entries(index, index + 1)))
+
+    holding = Holding(ledger, store, keystore, cases, entry, signing, sealing, clock)
     return Keeper(
         clock=clock,
         sequencer=sequencer,
@@ -98,19 +104,22 @@ def open_keeper(folder: NetworkFolder, tell: _Tell) -> Keeper:
         keystore=keystore,
         cases=cases,
         assignments=assignments,
-        submissions=Submissions(ledger, store, {CAMERA_TYPE: cameras.assign}),
-        fetching=Fetching(ledger, store, keystore, cases, signing, sealing, clock),
+        submissions=Submissions(
+            ledger, store, {CAMERA_TYPE: cameras.assign}, {HOLD_SHARE_TYPE: holding.take_share}
+        ),
+        fetching=Fetching(ledger, store, keystore, cases, holding, signing, sealing, clock),
         reels=ReelDesk(store, catalogue, database, ledger),
+        holding=holding,
         settings=SettingsMaker(
             ledger,
-            lambda index: next(iter(outbox.entries(index, index + 1))),
+            entry,
             assignments,
             signing,
             clock,
             folder.keeper / "settings-number",
         ),
         pools=PoolMaker(ledger, store, keystore, signing),
-        retention=Retention(ledger, store, keystore, catalogue, database, signing, clock),
+        retention=Retention(ledger, store, keystore, catalogue, database, signing, clock, holding),
         publish_health=tell.health,
         settings_changed=tell.settings_changed,
     )
@@ -132,15 +141,6 @@ async def _found(folder: NetworkFolder, keeper: Keeper) -> None:
 
 def _set_aside(path: Path) -> None:
     path.replace(path.with_suffix(".refused"))
-
-
-def _shredded(state: LedgerState) -> set[bytes]:
-    return {
-        shred_id(pool.id, index)
-        for pool in state.facts.pools.values()
-        for index, gone in enumerate(pool.shredded)
-        if gone
-    }
 
 
 def _tell(bus: Bus, me: Process) -> _Tell:

@@ -87,7 +87,7 @@ _NAMES: dict[str, Kind] = {
             "items": list_of(
                 object_of({"epoch": ID, "index": integer(0, POOL_KEYS - 1), "pool": ID}), 1, 500
             ),
-            "reason": one_of("deadline", "erasure", "space", "unused"),
+            "reason": one_of("deadline", "erasure", "hold", "space", "unused"),
         }
     ),
     "epoch": EPOCH,

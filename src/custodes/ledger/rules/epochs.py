@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Epoch:
-    """A live epoch: not yet both closed and shredded."""
+    """A live epoch: not yet closed and gone."""
 
     id: bytes
     header_hash: bytes
@@ -38,8 +38,18 @@ class Epoch:
     pool: bytes
     key_index: int
     index: int
+    quorum: int
+    # Identity keys of the custodians whom the header names.
+    sealed_to: tuple[bytes, ...]
     closed: bool = False
     shredded: bool = False
+    # Full holds that name it and whose pair is not destroyed.
+    holds: int = 0
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing opens it any more: its key is destroyed, and no hold has it."""
+        return self.shredded and not self.holds
 
 
 @dataclass
@@ -48,7 +58,7 @@ class EpochBook:
 
     live: dict[bytes, Epoch] = field(default_factory=dict)
     gone: set[bytes] = field(default_factory=set)
-    # Stream -> (utc0_us, epoch id), ascending; shredded ones are not in it.
+    # Stream -> (utc0_us, epoch id), ascending; those that nothing opens any more are not in it.
     by_stream: dict[bytes, list[tuple[int, bytes]]] = field(default_factory=dict)
 
     def __contains__(self, epoch: bytes) -> bool:
@@ -74,20 +84,34 @@ class EpochBook:
         """Its key is destroyed."""
         found = self.live[epoch]
         found.shredded = True
-        row = self.by_stream[found.stream]
-        del row[bisect_left(row, (found.utc0_us, found.id))]
-        self._drop_if_done(found)
+        self._unlist_if_gone(found)
+
+    def hold(self, epoch: bytes) -> None:
+        """A full hold names it."""
+        self.live[epoch].holds += 1
+
+    def let_go(self, epoch: bytes) -> None:
+        """The pair of a hold that names it is destroyed."""
+        found = self.live[epoch]
+        found.holds -= 1
+        self._unlist_if_gone(found)
 
     def of_stream(self, stream: bytes, from_us: int, to_us: int, longest_us: int) -> Iterator[Epoch]:
-        """Those not shredded that began in [from_us - longest_us, to_us), ascending."""
+        """Those not gone that began in [from_us - longest_us, to_us), ascending."""
         row = self.by_stream.get(stream, [])
         for utc0_us, epoch in row[bisect_left(row, (from_us - longest_us, b"")) :]:
             if utc0_us >= to_us:
                 return
             yield self.live[epoch]
 
+    def _unlist_if_gone(self, epoch: Epoch) -> None:
+        if epoch.gone:
+            row = self.by_stream[epoch.stream]
+            del row[bisect_left(row, (epoch.utc0_us, epoch.id))]
+            self._drop_if_done(epoch)
+
     def _drop_if_done(self, epoch: Epoch) -> None:
-        if epoch.closed and epoch.shredded:
+        if epoch.closed and epoch.gone:
             del self.live[epoch.id]
             self.gone.add(epoch.id)
 
@@ -110,7 +134,7 @@ def admit_epoch(facts: Facts, candidate: Candidate) -> bool:
     _check_deadline(facts, candidate, header)
     _check_keys(facts, roster, header)
     _check_shred(facts, header)
-    _add(facts, candidate, header)
+    _add(facts, candidate, header, roster)
     return bool(candidate.admitted_us > header["utc0_us"] + LATE_AFTER_US)
 
 
@@ -169,7 +193,7 @@ def _check_shred(facts: Facts, header: dict[str, Any]) -> None:
         refuse("epoch-shred-again", "a key is used again while others of its pool are unused")
 
 
-def _add(facts: Facts, candidate: Candidate, header: dict[str, Any]) -> None:
+def _add(facts: Facts, candidate: Candidate, header: dict[str, Any], roster: Roster) -> None:
     # Ids of camera, stream, recorder and pool are the objects held already: an epoch costs no copies of them.
     camera = facts.cameras[header["camera"]]
     pool = facts.pools[header["shred"]["pool"]]
@@ -187,6 +211,8 @@ def _add(facts: Facts, candidate: Candidate, header: dict[str, Any]) -> None:
         pool=pool.id,
         key_index=header["shred"]["index"],
         index=candidate.index,
+        quorum=header["quorum"],
+        sealed_to=tuple(roster.identities[one["index"]] for one in header["custodians"]),
     )
     facts.epochs.add(epoch)
     pool.epochs[epoch.key_index] = (*pool.epochs.get(epoch.key_index, ()), epoch.id)

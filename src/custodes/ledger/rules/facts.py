@@ -1,7 +1,7 @@
 """All that the entries so far have established.
 
-Cost, memory: a hash a statement and an id an epoch for good (some 200 bytes together); a live epoch some 600
-bytes until it is closed and its key shredded; 32 bytes a leaf for the tree.
+Cost, memory: a hash a statement and an id an epoch for good (some 200 bytes together); a live epoch some 700
+bytes until it is closed and nothing opens it any more; 32 bytes a leaf for the tree.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ class Facts:
     holds: dict[bytes, Hold] = field(default_factory=dict)
     hold_of_statement: dict[bytes, Hold] = field(default_factory=dict)
     provisionally_held: set[bytes] = field(default_factory=set)
-    # Epoch -> the last end of a full hold that names it.
-    held_until_us: dict[bytes, int] = field(default_factory=dict)
+    # Requests that have had their full hold.
+    requests_held: set[bytes] = field(default_factory=set)
+    # Epoch -> full holds that name it and whose pair is not destroyed.
+    full_holds: dict[bytes, list[Hold]] = field(default_factory=dict)
     incidents: set[bytes] = field(default_factory=set)
     access_hours: set[int] = field(default_factory=set)

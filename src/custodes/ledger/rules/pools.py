@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from custodes.base.clock import DAY_US
 from custodes.base.ids import ID_BYTES
 from custodes.ledger.rules.candidate import Candidate
+from custodes.ledger.rules.holds import Hold, end_hold, is_held_back
 from custodes.ledger.rules.refusal import refuse
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def admit_pool(facts: Facts, candidate: Candidate) -> bool:
 def admit_shred(facts: Facts, candidate: Candidate) -> bool:
     """Keys that are destroyed, and with them the epochs that had them."""
     items = candidate.body["items"]
+    if candidate.body["reason"] == "hold":
+        return _admit_ended_holds(facts, candidate)
     keys = [(item["pool"], item["index"]) for item in items]
     if len(set(keys)) != len(keys):
         refuse("shred-once", "a key is named twice")
@@ -63,6 +66,23 @@ def admit_shred(facts: Facts, candidate: Candidate) -> bool:
         pool.shredded[item["index"]] = 1
         for epoch in pool.epochs.pop(item["index"], ()):
             facts.epochs.shred(epoch)
+    return False
+
+
+def _admit_ended_holds(facts: Facts, candidate: Candidate) -> bool:
+    """The pairs of full holds that are over."""
+    ending: list[Hold] = []
+    for item in candidate.body["items"]:
+        hold = facts.holds.get(item["pool"])
+        if hold is None or hold.kind != "full" or item["index"] or item["epoch"] != _NO_EPOCH:
+            refuse("shred-known", "no such full hold")
+        if hold.ended or hold in ending:
+            refuse("shred-once", f"the pair of hold {hold.id.hex()} is shredded already")
+        if candidate.admitted_us <= hold.until_us:
+            refuse("shred-hold", f"hold {hold.id.hex()} is not over")
+        ending.append(hold)
+    for hold in ending:
+        end_hold(facts, hold)
     return False
 
 
@@ -84,9 +104,8 @@ def _check_item(facts: Facts, candidate: Candidate, item: dict[str, Any]) -> Non
     if reason == "deadline" and any(candidate.admitted_us < epoch.deadline_us for epoch in live):
         refuse("shred-deadline", "an epoch's deadline has not come")
     # Of an entry for space the order is checked with holds of both kinds, below.
-    held = any(candidate.admitted_us <= facts.held_until_us.get(epoch, -1) for epoch in epochs)
-    if held and reason != "space":
-        refuse("shred-hold", "an epoch is under a full hold")
+    if reason != "space" and any(is_held_back(facts, epoch, candidate, reason) for epoch in live):
+        refuse("shred-hold", "an epoch is under a full hold that lacks shares of it")
 
 
 def _check_space(facts: Facts, candidate: Candidate) -> None:
@@ -102,7 +121,7 @@ def _check_space(facts: Facts, candidate: Candidate) -> None:
         for utc0_us, epoch in facts.epochs.by_stream[found.stream]:
             if utc0_us >= found.utc0_us:
                 break
-            if epoch not in going and epoch not in held:
+            if epoch not in going and epoch not in held and not facts.epochs.live[epoch].shredded:
                 refuse("shred-space", f"epoch {epoch.hex()} of the stream is older and stays")
     if not held.isdisjoint(going):
         refuse("shred-hold", "an epoch is under a hold")

@@ -159,7 +159,7 @@ class LedgerState:
         return _found(self.facts.epochs.live.get(epoch), "live epoch", epoch)
 
     def epochs_of(self, stream: bytes, from_us: int, to_us: int) -> list[Epoch]:
-        """Epochs of a stream, not shredded, that have a slot in [from_us, to_us), by start.
+        """Epochs of a stream, not gone, that have a slot in [from_us, to_us), by start.
 
         Units: the recorder's UTC. Cost: O(log n + those found).
         """
@@ -186,6 +186,10 @@ class LedgerState:
     def hold(self, hold: bytes) -> Hold:
         """A hold. Errors: NotFoundError."""
         return _found(self.facts.holds.get(hold), "hold", hold)
+
+    def holds_of(self, epoch: bytes) -> list[Hold]:
+        """Full holds that name an epoch and whose pair is not destroyed, the one that ends last first."""
+        return sorted(self.facts.full_holds.get(epoch, ()), key=lambda hold: -hold.until_us)
 
     def custodian_keys(self, when_us: int) -> dict[int, KeyCert]:
         """By index of the roster in force, the newest certified key that seals at that time.

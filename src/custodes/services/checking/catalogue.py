@@ -14,7 +14,7 @@ from custodes.services.keeper.catalogue import REBUILD
 from custodes.services.keeper.catalogue_rows import reel_row, status_of
 
 WHERE = "catalogue"
-_FURTHER: dict[EpochStatus, int] = {"open": 0, "closed": 1, "shredded": 2}
+_FURTHER: dict[EpochStatus, int] = {"open": 0, "closed": 1, "kept": 2, "shredded": 3}
 
 
 class CatalogueCheck:
@@ -35,7 +35,7 @@ class CatalogueCheck:
         for epoch in self._state.facts.epochs.live.values():
             status = self._statuses.get(epoch.id)
             if status is None:
-                missing += not epoch.shredded
+                missing += not epoch.gone
             else:
                 behind += _FURTHER[status] < _FURTHER[status_of(epoch)]
         strange = sum(self._is_strange(epoch, status) for epoch, status in self._statuses.items())

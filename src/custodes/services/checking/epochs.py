@@ -27,9 +27,10 @@ _REEL = re.compile(r"[0-9]{4}\.reel")
 
 
 class EpochCheck:
-    """One epoch, whose key is not shredded. After `run`, `footers` holds (footer, size) of the reels by path.
+    """One epoch that can be opened. After `run`, `footers` holds (footer, size) of the reels by path.
 
     `is_due`: its deadline has passed, so that nothing is missing that retention may have taken.
+    Where its key is shredded, and a hold keeps it, what lies outside the held slots is gone: the chain may have gaps.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class EpochCheck:
         self._epoch = epoch
         self._paths = paths
         self._is_due = is_due
+        self._is_kept = epoch.shredded
         self._quick = quick
         self._header: Header | None = None
         self._chain: EnvelopeChain | None = None
@@ -117,7 +119,9 @@ class EpochCheck:
     def _check_first(self, path: str, footer: Footer, chain: EnvelopeChain) -> Iterator[Finding]:
         expected, first = chain.next_sequence, footer.first
         if first != expected and not self._is_torn:
-            if first > expected:
+            if first > expected and self._is_kept:
+                pass  # deleted on time: outside the held slots
+            elif first > expected:
                 what = f"{_span(expected, first - 1)} should come before this reel"
                 yield Finding(FindingKind.MISSING, path, what)
             else:
@@ -182,7 +186,7 @@ class EpochCheck:
                 yield Finding(FindingKind.PENDING, folder, what)
             return
         if there < closed.envelopes:
-            if not self._is_due:
+            if not self._is_due and not self._is_kept:
                 yield Finding(FindingKind.MISSING, folder, _span(there, closed.envelopes - 1))
         elif there > closed.envelopes:
             what = f"{_span(closed.envelopes, there - 1)} more than the epoch was closed with"

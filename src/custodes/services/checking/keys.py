@@ -12,6 +12,7 @@ from pathlib import Path
 from custodes.adapters.keystore.copy import BLOCK_RECORDS, FILE_NAME
 from custodes.adapters.keystore.record import RECORD_BYTES, Header, RecordState, decode, decode_header
 from custodes.base.errors import CorruptError
+from custodes.cases.hold import hold_key_id
 from custodes.ledger.rules.pools import Pool
 from custodes.ledger.rules.state import LedgerState
 from custodes.services.checking.findings import Finding, FindingKind
@@ -59,6 +60,21 @@ def _check_copy(folder: Path, copy: _Copy, state: LedgerState) -> Iterator[Findi
             )
         if pending:
             yield Finding(FindingKind.PENDING, where, f"{pending} keys are destroyed and not yet entered")
+    yield from _check_holds(folder, copy, state)
+
+
+def _check_holds(folder: Path, copy: _Copy, state: LedgerState) -> Iterator[Finding]:
+    for hold in state.facts.holds.values():
+        id_ = hold_key_id(hold.id)
+        where = f"{folder}, hold {hold.id.hex()}"
+        if hold.ended and id_ in copy.live:
+            yield Finding(FindingKind.KEYS, where, "its pair is there, which the ledger says is shredded")
+        elif hold.shares and not hold.ended and id_ not in copy.live:
+            if id_ in copy.destroyed:
+                yield Finding(FindingKind.PENDING, where, "its pair is destroyed and not yet entered")
+            else:
+                what = f"its pair is not there, and nothing of {len(hold.shares)} epochs opens by it"
+                yield Finding(FindingKind.KEYS, where, what)
 
 
 def _count(pool: Pool, copy: _Copy) -> tuple[int, int, int]:

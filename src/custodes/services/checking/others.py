@@ -1,4 +1,4 @@
-"""Objects that are neither the ledger's nor an epoch's: pools of public keys, manifests, what belongs to cases."""
+"""Objects that are neither the ledger's nor an epoch's: pools of public keys, manifests, cases, what holds keep."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator
 
 from custodes.base.canon import parse_canon, unb64u
-from custodes.base.errors import InvalidError, NotFoundError
+from custodes.base.errors import InvalidError, NotFoundError, UnverifiedError
 from custodes.base.ports import ObjectStore
+from custodes.cases.hold import HeldPlace, check_wrapped
 from custodes.ledger import merkle
 from custodes.ledger.rules.state import LedgerState
 from custodes.services.checking.findings import Finding, FindingKind
@@ -18,6 +19,7 @@ from custodes.services.settings import pool_path
 _MANIFEST = re.compile(r"accounts/(?P<recorder>[0-9a-f]{32})/(?P<number>[0-9]{12})")
 _POOL = re.compile(r"pools/(?P<pool>[0-9a-f]{32})")
 _CASE = re.compile(r"cases/[0-9a-f]{32}/(?P<request>[0-9a-f]{64})/(?P<name>[0-9a-z.-]+)")
+_HELD = re.compile(r"holds/(?P<hold>[0-9a-f]{32})/(?P<custodian>[1-9][0-9]?)\.(?P<epoch>[0-9a-f]{32})")
 _PIECE_BYTES = 1 << 20
 
 
@@ -30,6 +32,7 @@ class OthersCheck:
         self._state = state
         self._quick = quick
         self._pools: set[bytes] = set()
+        self._held: set[str] = set()
 
     def take(self, path: str) -> Iterator[Finding]:
         """What is wrong with one object."""
@@ -39,14 +42,41 @@ class OthersCheck:
             yield from self._check_pool(path, bytes.fromhex(match["pool"]))
         elif match := _CASE.fullmatch(path):
             yield from self._check_case(path, bytes.fromhex(match["request"]), match["name"])
-        elif not path.startswith("holds/"):
+        elif match := _HELD.fullmatch(path):
+            self._held.add(path)
+            yield from self._check_held(path, bytes.fromhex(match["hold"]), bytes.fromhex(match["epoch"]))
+        else:
             yield Finding(FindingKind.ORPHAN, path, "nothing in a network's store has this name")
 
     def end(self) -> Iterator[Finding]:
-        """Pools that recorders still need."""
+        """Pools that recorders still need, and messages that holds stand on."""
         for pool in self._state.facts.pools.values():
             if pool.unused and pool.id not in self._pools:
                 yield Finding(FindingKind.MISSING, pool_path(pool.id), "the public keys of a pool in use")
+
+        for hold in self._state.facts.holds.values():
+            for epoch, shares in hold.shares.items() if not hold.ended else ():
+                for share in shares.values():
+                    path = HeldPlace(hold.id, share.custodian, epoch, b"").path
+                    if path not in self._held:
+                        yield Finding(FindingKind.MISSING, path, "shares that were taken out for a hold")
+
+    def _check_held(self, path: str, id_: bytes, epoch: bytes) -> Iterator[Finding]:
+        hold = self._state.facts.holds.get(id_)
+        if hold is None or epoch not in hold.epochs:
+            yield Finding(FindingKind.ORPHAN, path, "the ledger has no such hold of that epoch")
+        elif hold.ended:
+            yield Finding(FindingKind.PENDING, path, "its hold is over, its objects are being deleted")
+        elif path not in {
+            HeldPlace(id_, share.custodian, epoch, b"").path for share in hold.shares_of(epoch).values()
+        }:
+            # A message is durable before its entry is made.
+            yield Finding(FindingKind.PENDING, path, "its entry is not in the ledger")
+        elif not self._quick:
+            try:
+                check_wrapped(self._store.get(path))
+            except UnverifiedError as error:
+                yield Finding(FindingKind.FLIPPED, path, str(error))
 
     def _check_manifest(self, path: str, recorder: bytes, number: int) -> Iterator[Finding]:
         known = self._state.facts.recorders.get(recorder)

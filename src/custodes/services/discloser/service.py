@@ -16,11 +16,10 @@ from typing import Any
 import structlog
 
 from custodes.base.canon import b64u, canon, parse_canon, unb64u
-from custodes.base.clock import DAY_US, MINUTE_US, Clock
+from custodes.base.clock import DAY_US, Clock
 from custodes.base.errors import (
     CustodesError,
     InvalidError,
-    NotFoundError,
     RefusedError,
     UnavailableError,
 )
@@ -33,17 +32,16 @@ from custodes.cases.disclosure import DISCLOSURE_TYPE, FAILED_TYPE, Disclosure, 
 from custodes.cases.release import BlamedError
 from custodes.cases.request import REQUEST_ENTRY_TYPE, RequestFile, Shown
 from custodes.cases.scope import Scope
-from custodes.ledger.rules.people import Staff
 from custodes.ledger.rules.requests import Request
 from custodes.services.discloser.drafts import Draft, DraftFolder
 from custodes.services.discloser.opening import CaseOpening
 from custodes.services.ledger_view import LedgerView
 from custodes.services.office import Desk, Office
 from custodes.services.parcels import Parcel, submit
+from custodes.services.staff import asked_by_staff, usable_staff
 
 WISH_TYPE = "custodes/case-wish/v1"
 VIEW_TYPE = "custodes/case-view/v1"
-CLOCK_TOLERANCE_US = 5 * MINUTE_US
 LOOK_S = 0.5
 LATE_US = DAY_US
 _LOG = structlog.get_logger("discloser")
@@ -211,37 +209,12 @@ class Discloser:
         )
 
     def _asked_by_staff(self, question: bytes, type_: str) -> Mapping[str, Any]:
-        """The body of a question that usable staff signed within the last minutes.
-
-        Errors: InvalidError, RefusedError, UnverifiedError.
-        """
-        signed = Signed.from_json(parse_canon(question))
-        if signed.type != type_ or len(signed.signatures) != 1:
-            raise InvalidError(f"the question is to be a {type_}, signed by one member of staff")
-        staff = self._usable(signed.signatures[0].key)
-        signed.check_signed_by([staff.key])
-        if unb64u(signed.body.get("network", "")) != self.view.state.genesis.network:
-            raise RefusedError("the question is of another network")
-        made_us = signed.body.get("made_us")
-        if not isinstance(made_us, int) or abs(self.clock.utc_us() - made_us) > CLOCK_TOLERANCE_US:
-            raise RefusedError(
-                "the question was signed over 5 minutes ago or ahead, by the discloser's clock"
-            )
-        return signed.body
-
-    def _usable(self, key: bytes) -> Staff:
-        try:
-            staff = self.view.state.staff(key)
-        except NotFoundError as error:
-            raise RefusedError("the signing key is no member of staff's") from error
-        if staff.usable_from_us > self.clock.utc_us():
-            raise RefusedError(f"the key of {staff.pseudonym} is not usable yet")
-        return staff
+        return asked_by_staff(question, type_, self.view.state, self.clock.utc_us(), "discloser")[0]
 
     def _roles(self, entry: Signed) -> dict[bytes, str]:
         """The role of each member of staff that signed, by key id. Errors: RefusedError for a key that is none's."""
         return {
-            signature.key: self._usable(signature.key).role
+            signature.key: usable_staff(self.view.state, signature.key, self.clock.utc_us()).role
             for signature in entry.signatures
             if signature.key != self.signing.id
         }

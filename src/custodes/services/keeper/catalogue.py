@@ -110,14 +110,22 @@ class CataloguingSequencer:
             return lambda connection: self._open(connection, state, body["header"]["epoch"])
         if signed.type == SHRED_TYPE:
             # The key's epochs are known now; the rules take them off the pool.
-            shredded = _epochs_of_items(state, body["items"])
-            return lambda connection: self._advance(connection, shredded, "shredded")
+            epochs = _epochs_of_items(state, body["items"])
+            return lambda connection: self._advance_as(connection, state, epochs)
         closed = [one["epoch"] for one in body["closed"]]
         return lambda connection: self._advance(connection, closed, "closed")
 
     def _open(self, connection: Connection, state: LedgerState, epoch: bytes) -> None:
         # The state has moved on to the end of its batch; what else the batch does to the epoch follows.
         self._catalogue.add_epoch(connection, replace(epoch_row(state.epoch(epoch)), status="open"))
+
+    def _advance_as(self, connection: Connection, state: LedgerState, epochs: Sequence[bytes]) -> None:
+        # The state is at the end of its batch, and so is the transaction; which epochs are kept it knows.
+        for epoch in epochs:
+            live = state.facts.epochs.live.get(epoch)
+            status = status_of(live) if live is not None else "shredded"
+            if status in ("kept", "shredded"):
+                self._advance(connection, [epoch], status)
 
     def _advance(self, connection: Connection, epochs: Iterable[bytes], status: EpochStatus) -> None:
         for epoch in epochs:
@@ -136,9 +144,9 @@ def catalogue_fault(state: LedgerState, statuses: Sequence[tuple[bytes, EpochSta
             strange += id_ not in state.facts.epochs.gone
             behind += id_ in state.facts.epochs.gone and status != "shredded"
             continue
-        known += not epoch.shredded
+        known += not epoch.gone
         behind += status != status_of(epoch)
-    missing = sum(not epoch.shredded for epoch in live.values()) - known
+    missing = sum(not epoch.gone for epoch in live.values()) - known
     parts = [
         f"{count} epochs {what}"
         for count, what in ((missing, "are missing"), (behind, "are behind"), (strange, "are in no entry"))
@@ -230,7 +238,7 @@ def _judge(state: LedgerState, reel: _Announced) -> tuple[_Announced, _Judgement
 def _epoch_of(state: LedgerState, reel: _Announced) -> _Judgement:
     """The ledger's epoch of a reel; None where it is shredded, an error where it does not fit."""
     epoch = state.facts.epochs.live.get(reel.epoch)
-    if reel.epoch in state.facts.epochs.gone or (epoch is not None and epoch.shredded):
+    if reel.epoch in state.facts.epochs.gone or (epoch is not None and epoch.gone):
         return None
     if reel.error is not None or reel.footer is None:
         return reel.error
@@ -255,6 +263,9 @@ def _epochs_of_items(state: LedgerState, items: Sequence[Mapping[str, Any]]) -> 
     epochs: list[bytes] = []
     for item in items:
         pool = state.facts.pools.get(item["pool"])
+        hold = state.facts.holds.get(item["pool"])
         if pool is not None:
             epochs += pool.epochs.get(item["index"], ())
+        elif hold is not None:
+            epochs += hold.epochs
     return epochs

@@ -29,7 +29,9 @@ def epoch_of_reel(path: str) -> bytes:
 
 def status_of(epoch: Epoch) -> EpochStatus:
     """How far the ledger says that an epoch is."""
-    return "shredded" if epoch.shredded else "closed" if epoch.closed else "open"
+    if epoch.shredded:
+        return "shredded" if epoch.gone else "kept"
+    return "closed" if epoch.closed else "open"
 
 
 def epoch_row(epoch: Epoch) -> CatalogueEpoch:

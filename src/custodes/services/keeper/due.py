@@ -6,10 +6,12 @@ Source: docs/formats/entries.md (shred); docs/design/0006-forgetting.md.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from custodes.ledger.rules.epochs import Epoch
+from custodes.ledger.rules.holds import is_taken
 from custodes.ledger.rules.pools import SPACE_FLOOR_US
 from custodes.ledger.rules.state import LedgerState
 
@@ -42,18 +44,23 @@ def held_until(state: LedgerState, now_us: int) -> dict[bytes, int]:
     return until
 
 
-def due_keys(state: LedgerState, now_us: int, limit: int) -> list[DueKey]:
-    """Keys whose every epoch is past its deadline and under no hold, the longest due first.
+# (hold, epoch) of which enough was taken out for the epoch's own key to go; None: as the ledger says.
+Safe: TypeAlias = Collection[tuple[bytes, bytes]] | None
 
+
+def due_keys(state: LedgerState, now_us: int, limit: int, safe: Safe = None) -> list[DueKey]:
+    """Keys whose every epoch is past its deadline and held back by no hold, the longest due first.
+
+    A full hold does not hold back an epoch that is safe in it.
     Cost: a look at every live epoch.
     """
-    return heapq.nsmallest(limit, _due(state, now_us), key=lambda key: key.since_us)
+    return heapq.nsmallest(limit, _due(state, now_us, safe), key=lambda key: key.since_us)
 
 
 def backlog(state: LedgerState, now_us: int) -> Backlog:
     """What is due now."""
     keys, oldest_us = 0, 0
-    for key in _due(state, now_us):
+    for key in _due(state, now_us, None):
         keys += 1
         oldest_us = min(oldest_us, key.since_us) if oldest_us else key.since_us
     return Backlog(keys, oldest_us)
@@ -89,8 +96,30 @@ def _may_go_for_space(state: LedgerState, epoch: Epoch, now_us: int) -> bool:
     return epoch.closed and alone and now_us > epoch.utc0_us + SPACE_FLOOR_US
 
 
-def _due(state: LedgerState, now_us: int) -> Iterator[DueKey]:
-    held = held_until(state, now_us)
+def ended_holds(state: LedgerState, now_us: int) -> list[bytes]:
+    """Full holds that are over and whose pair is not destroyed."""
+    return [
+        hold.id
+        for hold in state.facts.holds.values()
+        if hold.kind == "full" and not hold.ended and hold.until_us < now_us
+    ]
+
+
+def _held_back(state: LedgerState, now_us: int, safe: Safe) -> set[bytes]:
+    live = state.facts.epochs.live
+    held: set[bytes] = set()
+    for hold in state.facts.holds.values():
+        if now_us > hold.until_us:
+            continue
+        for epoch in hold.epochs:
+            is_safe = hold.kind == "full" and epoch in live and is_taken(hold, live[epoch])
+            if not is_safe or (safe is not None and (hold.id, epoch) not in safe):
+                held.add(epoch)
+    return held
+
+
+def _due(state: LedgerState, now_us: int, safe: Safe) -> Iterator[DueKey]:
+    held = _held_back(state, now_us, safe)
     ended = _ended_holds(state, now_us)
     seen: set[tuple[bytes, int]] = set()
     for epoch in state.facts.epochs.live.values():

@@ -6,6 +6,7 @@ The keeper alone reads the key store. It sees each custodian's message only as s
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 from custodes.adapters.keystore.store import KeyStore
 from custodes.base.canon import b64u, parse_canon, typed_hash
@@ -21,6 +22,7 @@ from custodes.custody.share_set import parse_share_set, unwrap
 from custodes.ledger.rules.epochs import Epoch
 from custodes.ledger.rules.state import LedgerState
 from custodes.services.case_index import CaseIndex
+from custodes.services.keeper.holding import Held, Holding, held_messages
 from custodes.services.keeper.ledger_thread import LedgerThread
 
 UNWRAP_TYPE = "custodes/entry/unwrap/v1"
@@ -32,6 +34,14 @@ def shred_id(pool: bytes, index: int) -> bytes:
     return typed_hash("custodes/shred-key/v1", pool, index.to_bytes(2, "big"))[:16]
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """An epoch that is fetched, and what its custodian took out of it for holds that are not over."""
+
+    epoch: Epoch
+    held: tuple[Held, ...]
+
+
 class Fetching:
     """Answers Fetches, each with an Unwrap entry before it."""
 
@@ -41,6 +51,7 @@ class Fetching:
         store: ObjectStore,
         keystore: KeyStore,
         cases: CaseIndex,
+        holding: Holding,
         signing: SigningKey,
         sealing: SealingKey,
         clock: Clock,
@@ -49,6 +60,7 @@ class Fetching:
         self._store = store
         self._keystore = keystore
         self._cases = cases
+        self._holding = holding
         self._signing = signing
         self._sealing = sealing
         self._clock = clock
@@ -61,14 +73,16 @@ class Fetching:
             raise RefusedError("the fetch was made over 5 minutes ago or ahead, by the keeper's clock")
         identity = await self._ledger.ask(lambda state: _identity(state, fetch))
         signed.check_signed_by([identity])
-        await asyncio.to_thread(self._check_covers, fetch)
-        epochs = await self._ledger.ask(lambda state: _epochs(state, fetch))
+        if fetch.purpose_kind == "hold":
+            await self._ledger.ask(lambda state: _check_hold_covers(state, fetch))
+        else:
+            await asyncio.to_thread(self._check_covers, fetch)
+        now_us = self._clock.utc_us()
+        wanted = await self._ledger.ask(lambda state: _wanted(state, fetch, identity, now_us))
         await self._ledger.submit(self._unwrap_entry(signed, fetch))
-        return await asyncio.to_thread(self._answer, signed, epochs)
+        return await asyncio.to_thread(self._answer, signed, wanted)
 
     def _check_covers(self, fetch: Fetch) -> None:
-        if fetch.purpose_kind != "request":
-            raise RefusedError("shares are taken out for a hold in a later version")
         case = self._cases.case_of(fetch.purpose)
         sealed = self._store.get(file_path(case, fetch.purpose, self._sealing.id))
         file, _ = open_file(sealed, self._sealing, fetch.purpose)
@@ -85,21 +99,20 @@ class Fetching:
         }
         return sign_body(UNWRAP_TYPE, body, self._signing)
 
-    def _answer(self, signed: Signed, epochs: list[Epoch]) -> bytes:
-        fetch = parse_fetch(signed)
-        messages = {}
-        for epoch in epochs:
-            try:
-                seed = self._keystore.get(shred_id(epoch.pool, epoch.key_index))
-            except NotFoundError:
-                continue  # shredded: the answer has an empty message for it
-            share_set = parse_share_set(
-                self._store.get(share_set_path(epoch.stream, epoch.utc0_us, epoch.id))
-            )
-            unwrapped = unwrap(share_set, SealingKey(seed))
-            if fetch.custodian in unwrapped:
-                messages[epoch.id] = unwrapped[fetch.custodian]
-        return seal_answer(signed, messages)
+    def _answer(self, signed: Signed, wanted: list[_Wanted]) -> bytes:
+        custodian = parse_fetch(signed).custodian
+        messages = {one.epoch.id: self._message(one, custodian) for one in wanted}
+        return seal_answer(signed, {epoch: message for epoch, message in messages.items() if message})
+
+    def _message(self, wanted: _Wanted, custodian: int) -> bytes:
+        """The custodian's message of an epoch; where its key is shredded what was taken out, or nothing."""
+        epoch = wanted.epoch
+        try:
+            seed = self._keystore.get(shred_id(epoch.pool, epoch.key_index))
+        except NotFoundError:
+            return self._holding.message(wanted.held[0]) if wanted.held else b""
+        share_set = parse_share_set(self._store.get(share_set_path(epoch.stream, epoch.utc0_us, epoch.id)))
+        return unwrap(share_set, SealingKey(seed)).get(custodian, b"")
 
 
 def _identity(state: LedgerState, fetch: Fetch) -> bytes:
@@ -111,5 +124,16 @@ def _identity(state: LedgerState, fetch: Fetch) -> bytes:
     return identity
 
 
-def _epochs(state: LedgerState, fetch: Fetch) -> list[Epoch]:
-    return [state.facts.epochs.live[epoch] for epoch in fetch.epochs if epoch in state.facts.epochs.live]
+def _check_hold_covers(state: LedgerState, fetch: Fetch) -> None:
+    hold = state.facts.hold_of_statement.get(fetch.purpose)
+    if hold is None or not set(fetch.epochs) <= set(hold.epochs):
+        raise RefusedError("there is no such hold, or the fetch names an epoch that it does not")
+
+
+def _wanted(state: LedgerState, fetch: Fetch, identity: bytes, now_us: int) -> list[_Wanted]:
+    live = state.facts.epochs.live
+    return [
+        _Wanted(live[epoch], tuple(held_messages(state, epoch, identity, now_us)))
+        for epoch in fetch.epochs
+        if epoch in live
+    ]

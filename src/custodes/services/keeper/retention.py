@@ -8,8 +8,10 @@ Source: docs/design/0006-forgetting.md.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import structlog
 
@@ -18,18 +20,31 @@ from custodes.adapters.sql.catalogue import SqlCatalogue
 from custodes.adapters.sql.database import Database
 from custodes.base.canon import b64u
 from custodes.base.clock import HOUR_US, MINUTE_US, SECOND_US, Clock
-from custodes.base.errors import CustodesError, NotFoundError, UnavailableError
+from custodes.base.errors import (
+    CustodesError,
+    InvalidError,
+    NotFoundError,
+    UnavailableError,
+    UnverifiedError,
+)
+from custodes.base.ids import ID_BYTES
 from custodes.base.keys import SigningKey, sign_body
 from custodes.base.ports import ObjectStore
+from custodes.cases.hold import hold_key_id
+from custodes.ledger.rules.holds import Hold
 from custodes.ledger.rules.state import LedgerState
 from custodes.ledger.tiles import CHECKPOINT_PATH
 from custodes.services.keeper.catalogue import SHRED_TYPE, catalogue_fault
 from custodes.services.keeper.deletion import Deleted, delete_epochs
-from custodes.services.keeper.due import Backlog, DueKey, backlog, due_keys, keys_for_space
+from custodes.services.keeper.due import Backlog, DueKey, backlog, due_keys, ended_holds, keys_for_space
 from custodes.services.keeper.fetching import shred_id
+from custodes.services.keeper.holding import Holding, short_holds
 from custodes.services.keeper.ledger_thread import LedgerThread
+from custodes.services.keeper.trimming import trim_epoch
 
 MAX_KEYS = 500
+MAX_KEPT = 5000
+NO_EPOCH = bytes(ID_BYTES)
 MAX_LAG_US = HOUR_US
 COMPARE_EVERY_US = 10 * MINUTE_US
 STEP_US = 5 * MINUTE_US
@@ -67,6 +82,7 @@ class Retention:
         database: Database,
         signing: SigningKey,
         clock: Clock,
+        holding: Holding,
         keep_free_bytes: int = 0,
     ) -> None:
         self._ledger = ledger
@@ -76,6 +92,7 @@ class Retention:
         self._database = database
         self._signing = signing
         self._clock = clock
+        self._holding = holding
         self._keep_free_bytes = keep_free_bytes
         self._steps = StepGuard(clock)
         self._compared_us: int | None = None
@@ -91,10 +108,12 @@ class Retention:
         until_us = self._clock.boot_us() + int(limit_s * SECOND_US)
         self._steps.check()
         await self._check_all_there()
-        keys = await self._shred_due(until_us)
+        keys = await self._ledger.run(self._end_holds) + await self._shred_due(until_us)
         deleted = await self._delete_shredded(until_us)
+        trimmed, faults = await self._trim_kept(until_us)
+        await self._delete_ended()
         for_space, room, alarm = await self._make_room(until_us)
-        report = await self._report(keys, deleted + room, for_space, alarm)
+        report = await self._report(keys, deleted + trimmed + room, for_space, [alarm, *faults])
         self.last = report
         if report.keys or report.deleted.epochs:
             _LOG.info("forgotten", keys=report.keys, epochs=report.deleted.epochs, reels=report.deleted.reels)
@@ -137,8 +156,9 @@ class Retention:
             raise UnavailableError(f"{fault}; nothing is deleted until then")
 
     async def _shred_due(self, until_us: int) -> int:
+        safe = await self._holding.safe(self._clock.utc_us())
         return await self._shred_all(
-            "deadline", until_us, lambda state: due_keys(state, self._clock.utc_us(), MAX_KEYS)
+            "deadline", until_us, lambda state: due_keys(state, self._clock.utc_us(), MAX_KEYS, safe)
         )
 
     async def _shred_all(
@@ -159,11 +179,23 @@ class Retention:
             return 0
         self._keystore.destroy([shred_id(key.pool, key.index) for key in keys])
         items = [{"epoch": b64u(key.epochs[0]), "index": key.index, "pool": b64u(key.pool)} for key in keys]
-        body = {"items": items, "network": b64u(state.genesis.network), "reason": reason}
+        self._enter(items, reason)
+        return len(keys)
+
+    def _end_holds(self) -> int:
+        """Destroy the pairs of full holds that are over, then enter it; in the ledger's thread."""
+        holds = ended_holds(self._ledger.sequencer.state, self._clock.utc_us())[:MAX_KEYS]
+        if holds:
+            self._keystore.destroy([hold_key_id(hold) for hold in holds])
+            self._enter([{"epoch": b64u(NO_EPOCH), "index": 0, "pool": b64u(hold)} for hold in holds], "hold")
+        return len(holds)
+
+    def _enter(self, items: list[dict[str, Any]], reason: str) -> None:
+        network = self._ledger.sequencer.state.genesis.network
+        body = {"items": items, "network": b64u(network), "reason": reason}
         (answer,) = self._ledger.sequencer.submit([sign_body(SHRED_TYPE, body, self._signing)])
         if isinstance(answer, CustodesError):
             raise answer
-        return len(keys)
 
     async def _delete_shredded(self, until_us: int) -> Deleted:
         deleted = Deleted()
@@ -177,6 +209,30 @@ class Retention:
     def _delete_some(self) -> Deleted:
         epochs = self._catalogue.epochs_with_status("shredded", _EPOCHS_AT_ONCE)
         return delete_epochs(self._store, self._catalogue, self._database, epochs) if epochs else Deleted()
+
+    async def _trim_kept(self, until_us: int) -> tuple[Deleted, list[str]]:
+        """Remove what lies outside the held slots of kept epochs; where a hold's slots are not known, nothing."""
+        deleted, faults = Deleted(), set()
+        for epoch in await asyncio.to_thread(self._catalogue.epochs_with_status, "kept", MAX_KEPT):
+            if self._clock.boot_us() >= until_us:
+                break
+            holds = await self._ledger.ask(partial(_holds_of, epoch.epoch))
+            try:
+                deleted += await asyncio.to_thread(self._trim, epoch.epoch, holds)
+            except (NotFoundError, InvalidError, UnverifiedError) as error:
+                faults.add(f"what is held is not known, all of it stays: {error}")
+        return deleted, sorted(faults)
+
+    def _trim(self, epoch: bytes, holds: Sequence[Hold]) -> Deleted:
+        slots = {slot.slot for hold in holds for slot in self._holding.scope(hold) if slot.epoch == epoch}
+        return trim_epoch(self._store, self._catalogue, self._database, epoch, slots)
+
+    async def _delete_ended(self) -> None:
+        ended = await self._ledger.ask(
+            lambda state: {hold.id for hold in state.facts.holds.values() if hold.ended}
+        )
+        if ended:
+            await asyncio.to_thread(self._holding.delete_ended, ended.__contains__)
 
     async def _make_room(self, until_us: int) -> tuple[int, Deleted, str]:
         free = await asyncio.to_thread(self._store.free_bytes)
@@ -202,13 +258,16 @@ class Retention:
     def _size_of_epoch(self, epoch: bytes) -> int:
         return sum(reel.size_bytes for reel in self._catalogue.reels_of_epoch(epoch))
 
-    async def _report(self, keys: int, deleted: Deleted, for_space: int, alarm: str) -> RetentionReport:
+    async def _report(
+        self, keys: int, deleted: Deleted, for_space: int, faults: Sequence[str]
+    ) -> RetentionReport:
         now_us = self._clock.utc_us()
         left: Backlog = await self._ledger.ask(lambda state: backlog(state, now_us))
         lag_us = now_us - left.oldest_us if left.keys else 0
-        alarms = [alarm] if alarm else []
+        alarms = [fault for fault in faults if fault]
         if lag_us > MAX_LAG_US:
             alarms.append(f"{left.keys} keys are due, the longest for {lag_us // MINUTE_US} minutes")
+        alarms += await self._ledger.ask(lambda state: short_holds(state, now_us))
         return RetentionReport(keys, deleted, for_space, left.keys, lag_us, tuple(alarms))
 
 
@@ -240,13 +299,18 @@ class StepGuard:
 
 
 def shredded_ids(state: LedgerState) -> set[bytes]:
-    """Ids in the key store of all keys that the ledger says are shredded."""
-    return {
+    """Ids in the key store of all keys that the ledger says are shredded, pairs of holds too."""
+    keys = {
         shred_id(pool.id, index)
         for pool in state.facts.pools.values()
         for index, gone in enumerate(pool.shredded)
         if gone
     }
+    return keys | {hold_key_id(hold.id) for hold in state.facts.holds.values() if hold.ended}
+
+
+def _holds_of(epoch: bytes, state: LedgerState) -> list[Hold]:
+    return state.holds_of(epoch)
 
 
 def _no_room(free_bytes: int, why: str) -> str:

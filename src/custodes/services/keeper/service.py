@@ -20,6 +20,7 @@ from custodes.services.case_index import CaseIndex
 from custodes.services.keeper.catalogue import ReelDesk
 from custodes.services.keeper.fetching import Fetching
 from custodes.services.keeper.health import keeper_document
+from custodes.services.keeper.holding import Holding
 from custodes.services.keeper.ledger_thread import LedgerThread
 from custodes.services.keeper.pools import PoolMaker
 from custodes.services.keeper.retention import Retention
@@ -48,6 +49,7 @@ class Keeper:
     submissions: Submissions
     fetching: Fetching
     reels: ReelDesk
+    holding: Holding
     settings: SettingsMaker
     pools: PoolMaker
     retention: Retention
@@ -60,6 +62,7 @@ class Keeper:
         return {
             "submit": self.submissions.desk,
             "fetch": self.fetching.desk,
+            "hold": self.holding.desk,
             "reel": self.reels.desk,
             "settings": self.settings_desk,
             "case": self.case_desk,

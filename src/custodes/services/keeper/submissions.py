@@ -16,6 +16,7 @@ from custodes.base.ports import ObjectStore
 from custodes.services.keeper.ledger_thread import LedgerThread
 from custodes.services.parcels import Answer, Parcel, answers_bytes, parse_parcels
 
+Taker = Callable[[Parcel], Awaitable[int]]
 Effect = Callable[[Parcel, int], Awaitable[None]]
 _CASE_PATH = re.compile(
     r"cases/[0-9a-f]{32}/(?P<request>[0-9a-f]{64})/(?P<kind>file|opening|release)\.[0-9a-f.]{1,64}"
@@ -31,12 +32,20 @@ class Submissions:
     """Takes statements from anyone who signs them rightly.
 
     `effects`: what follows an admitted entry, by type; repeated submissions repeat it.
+    `takers`: who takes parcels of a type itself, and says which index its entry has.
     """
 
-    def __init__(self, ledger: LedgerThread, store: ObjectStore, effects: Mapping[str, Effect]) -> None:
+    def __init__(
+        self,
+        ledger: LedgerThread,
+        store: ObjectStore,
+        effects: Mapping[str, Effect],
+        takers: Mapping[str, Taker],
+    ) -> None:
         self._ledger = ledger
         self._store = store
         self._effects = effects
+        self._takers = takers
 
     async def desk(self, question: bytes) -> bytes:
         """Parcels in order; for each its index or why not."""
@@ -51,6 +60,9 @@ class Submissions:
         return answers_bytes(answers)
 
     async def _take(self, parcel: Parcel) -> int:
+        taker = self._takers.get(parcel.statement.type)
+        if taker is not None:
+            return await taker(parcel)
         objects = case_objects(parcel)
         for path, data in objects.items():
             await asyncio.to_thread(self._store.put, path, data)

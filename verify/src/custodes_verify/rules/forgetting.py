@@ -16,6 +16,9 @@ def shred(state: State, entry: Entry) -> None:
     """Shred keys destroyed by the keeper."""
     body = entry.body
     state.require(entry, state.in_force().keeper)
+    if body["reason"] == "hold":
+        _end_holds(state, entry)
+        return
     named: set[tuple[bytes, int]] = set()
     for item in body["items"]:
         pool = state.pools.get(item["pool"])
@@ -68,10 +71,35 @@ def _check_space(state: State, at_us: int, going: set[bytes]) -> None:
 
 
 def _check_holds(state: State, entry: Entry, going: set[bytes]) -> None:
-    at_us, either = entry.admitted_us, entry.body["reason"] == "space"
-    for epoch in (state.epochs[one] for one in going):
-        if at_us <= epoch.held_until_us or (either and _held(epoch, at_us)):
+    at_us, reason = entry.admitted_us, entry.body["reason"]
+    for one in going:
+        epoch = state.epochs[one]
+        if reason == "space" and _held(epoch, at_us):
             raise RuleError("shred-hold", "an epoch is under a hold")
+        for hold in (state.holds[id_] for id_ in epoch.full_holds):
+            if at_us <= hold.until_us and not (reason == "deadline" and _is_saved(hold, one, epoch)):
+                raise RuleError("shred-hold", "an epoch is under a full hold that lacks shares of it")
+
+
+def _is_saved(hold: Hold, epoch_id: bytes, epoch: Epoch) -> bool:
+    """Whether a quorum of custodians has re-sealed its shares for the hold."""
+    return len(hold.shares.get(epoch_id, ())) >= epoch.quorum
+
+
+def _end_holds(state: State, entry: Entry) -> None:
+    """The pairs of holds that are over, each once."""
+    named: set[bytes] = set()
+    for item in entry.body["items"]:
+        hold = state.holds.get(item["pool"])
+        if hold is None or not hold.full or item["index"] != 0 or item["epoch"] != NO_EPOCH:
+            raise RuleError("shred-known", "there is no such full hold")
+        if hold.ended or item["pool"] in named:
+            raise RuleError("shred-once", "the hold's pair was shredded before")
+        if entry.admitted_us <= hold.until_us:
+            raise RuleError("shred-hold", "the hold is not over")
+        named.add(item["pool"])
+    for hold_id in named:
+        state.holds[hold_id].ended = True
 
 
 def hold(state: State, entry: Entry) -> None:
@@ -82,15 +110,13 @@ def hold(state: State, entry: Entry) -> None:
     if body["hold"] in state.holds:
         raise RuleError("hold-new", "the hold was entered before")
     epochs = body["epochs"]
-    if not is_ascending(epochs) or any(
-        one not in state.epochs or state.epochs[one].shredded for one in epochs
-    ):
-        raise RuleError("hold-epochs", "an epoch is unknown, shredded or out of order")
+    if not is_ascending(epochs) or not all(_can_be_held(state, entry, one) for one in epochs):
+        raise RuleError("hold-epochs", "an epoch is unknown, gone or out of order")
     longest_us = _FULL_US if full else _PROVISIONAL_US
     if not entry.admitted_us < body["until_us"] <= entry.admitted_us + longest_us:
         raise RuleError("hold-until", "ends before it begins or too late")
     if full:
-        _require_case(state, body)
+        _require_case(state, entry)
     elif any(state.epochs[one].proposed_until_us for one in epochs):
         raise RuleError("hold-once", "an epoch had a provisional hold before")
     elif body["request"] and body["request"] not in state.requests:
@@ -98,10 +124,12 @@ def hold(state: State, entry: Entry) -> None:
     state.holds[body["hold"]] = Hold(full, body["until_us"], frozenset(epochs))
     if full:
         state.full_holds[entry.statement] = body["hold"]
+        state.held_requests.add(body["request"])
     for one in epochs:
         held = state.epochs[one]
         if full:
             held.held_until_us = max(held.held_until_us, body["until_us"])
+            held.full_holds.append(body["hold"])
         else:
             held.proposed_until_us = body["until_us"]
 
@@ -113,12 +141,26 @@ def _require_holder(state: State, entry: Entry, full: bool) -> None:
         raise RuleError("signature", "not signed by exactly one supervisor")
 
 
-def _require_case(state: State, body: Body) -> None:
+def _can_be_held(state: State, entry: Entry, epoch_id: bytes) -> bool:
+    """While its key is there; by a full hold also while another full one has a quorum's shares of it."""
+    epoch = state.epochs.get(epoch_id)
+    if epoch is None or not epoch.shredded:
+        return epoch is not None
+    others = (state.holds[one] for one in epoch.full_holds)
+    return entry.body["kind"] == "full" and any(
+        entry.admitted_us <= one.until_us and _is_saved(one, epoch_id, epoch) for one in others
+    )
+
+
+def _require_case(state: State, entry: Entry) -> None:
+    body = entry.body
     request = state.requests.get(body["request"])
     if request is None or request.kind not in ("court-order", "incident") or request.withdrawn:
         raise RuleError("hold-quorum", "no request of a kind that can hold")
     if len(request.grants) < state.in_force().quorum:
         raise RuleError("hold-quorum", "fewer than k granting decisions")
+    if entry.admitted_us > request.expiry_us or body["request"] in state.held_requests:
+        raise RuleError("hold-request", "the request has expired or has had its hold")
 
 
 def hold_share(state: State, entry: Entry) -> None:
@@ -130,7 +172,9 @@ def hold_share(state: State, entry: Entry) -> None:
     epoch = state.by_header.get(body["header"])
     if hold is None or not hold.full or epoch not in hold.epochs or entry.admitted_us > hold.until_us:
         raise RuleError("hold-share-known", "no full hold in force names that epoch")
-    pair = (custodian.identity, epoch)
-    if pair in hold.shares:
+    if custodian.identity not in state.epochs[epoch].sealed_to:
+        raise RuleError("hold-share-known", "the epoch is not sealed to this custodian")
+    taken = hold.shares.setdefault(epoch, set())
+    if custodian.identity in taken:
         raise RuleError("hold-share-known", "this custodian's share of it was stated before")
-    hold.shares.add(pair)
+    taken.add(custodian.identity)

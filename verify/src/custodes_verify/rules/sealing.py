@@ -64,6 +64,8 @@ def epoch(state: State, entry: Entry) -> None:
         deadline_us=header["deadline_us"],
         pool=header["shred"]["pool"],
         shred_index=shred_index,
+        quorum=header["quorum"],
+        sealed_to=frozenset(roster.custodians[row["index"]].identity for row in header["custodians"]),
     )
     state.alive.setdefault(header["stream"], set()).add(header["epoch"])
     state.by_header[entry.header_hash] = header["epoch"]

@@ -87,9 +87,13 @@ class Epoch:
     deadline_us: int
     pool: bytes
     shred_index: int
+    quorum: int
+    sealed_to: frozenset[bytes]
+    """Identity keys of the custodians whom its header names."""
     closed: tuple[int, bytes] | None = None
     shredded: bool = False
     held_until_us: int = 0
+    full_holds: list[bytes] = field(default_factory=list)
     proposed_until_us: int = 0
 
 
@@ -115,12 +119,13 @@ class Request:
 
 @dataclass(slots=True)
 class Hold:
-    """A hold; `shares` are the (custodian, epoch) pairs taken."""
+    """A hold; `shares` are the custodians that took theirs of an epoch. `ended`: its pair is destroyed."""
 
     full: bool
     until_us: int
     epochs: frozenset[bytes]
-    shares: set[tuple[bytes, bytes]] = field(default_factory=set)
+    shares: dict[bytes, set[bytes]] = field(default_factory=dict)
+    ended: bool = False
 
 
 @dataclass(slots=True)
@@ -152,6 +157,8 @@ class State:
     requests: dict[bytes, Request] = field(default_factory=dict)
     holds: dict[bytes, Hold] = field(default_factory=dict)
     full_holds: dict[bytes, bytes] = field(default_factory=dict)
+    held_requests: set[bytes] = field(default_factory=set)
+    """Requests that have had their full hold."""
     unwraps: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
     incidents: set[bytes] = field(default_factory=set)
     access_hours: set[int] = field(default_factory=set)
