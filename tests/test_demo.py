@@ -7,13 +7,16 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from custodes.cli.demo.cameras import running_cameras
+from custodes.cli.demo.cases import granted_case
 from custodes.cli.demo.findings import recorded_ratios
 from custodes.cli.demo.network import DemoNetwork, try_custodes
+from custodes.cli.demo.report import DemoReport
 from custodes.custody.accounts import RESTART_TYPE, parse_account
 from custodes.ledger.entries.wrapper import parse_entry
 from custodes.services.ledger_view import LedgerView
@@ -73,6 +76,33 @@ def test_a_network_with_true_periods(tmp_path: Path) -> None:
     assert recorded_ratios(network)["Market Square"] >= 0.97
     code, words = try_custodes("verify", network.folder.store, "--network", network.id.hex())
     assert code == 0 and "REHEARSAL" not in words, words
+
+
+@pytest.mark.integration
+@pytest.mark.slow
+@pytest.mark.timeout(420)
+def test_a_case_opens_long_before_its_reel_is_full(tmp_path: Path) -> None:
+    """Reels as long as a real network's; short slots, so that the test need not wait for minutes to pass."""
+    periods = "slot=10s,slots=60,reel=5m"
+    network = DemoNetwork(tmp_path / "town", _free_port(), periods=periods, places=("Market Square",))
+    network.root.mkdir()
+    report = DemoReport(seconds=0)
+    with running_cameras(FOOTAGE, tmp_path / "clips", lambda _: None) as cameras:
+        network.found()
+        network.add_cameras(cameras)
+        network.start()
+        try:
+            network.wait_for("recording", network.all_recording, 60)
+            began_us = time.time_ns() // 1000
+            time.sleep(45)
+            granted_case(network, cameras, began_us, report, lambda _: None)
+            # Not the reel's five minutes, nor the epoch's ten: the request closed it.
+            assert time.time_ns() // 1000 - began_us < 4 * 60_000_000
+        finally:
+            network.stop()
+    assert report.export_identical and not report.outside_grant_opened
+    code, words = try_custodes("verify", network.folder.store, "--network", network.id.hex())
+    assert code == 0, words
 
 
 def _accounts(network: DemoNetwork) -> int:

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from custodes.base.canon import canon, parse_canon
 from custodes.base.errors import InvalidError, UnverifiedError
+from custodes.base.keys import SigningKey
 from custodes.base.sealing import PublicSealingKey
 from custodes.cases.archive import ArchiveMember, member_header, member_of, read_archive, write_archive
 from custodes.cases.bundle import Opening
 from custodes.cases.package import archive_of, envelope_name, open_package, seal_package, video_name
 from custodes.cases.package_list import (
+    PackagedCheckpoint,
     PackagedEntry,
     PackagedEnvelope,
     PackagedKeys,
@@ -24,6 +26,7 @@ from custodes.cases.package_list import (
     parse_package_list,
 )
 from custodes.cases.scope import Scope
+from custodes.ledger.checkpoint import Checkpoint, sign_checkpoint
 
 contents = st.dictionaries(
     st.text("abcdefgh/0123", min_size=1, max_size=90).map(lambda name: f"{name}.x"),
@@ -106,6 +109,11 @@ def test_names_in_the_archive_are_those_of_the_page() -> None:
     assert "/" not in video_name("../../etc", stream, 1, "full").removeprefix("video/")
 
 
+def _first(size: int) -> PackagedCheckpoint:
+    note = sign_checkpoint(Checkpoint("town.example/log", size, b"r" * 32), SigningKey(b"l" * 32))
+    return PackagedCheckpoint(size, note.encode(), (b"c" * 32,) * 3)
+
+
 def list_of(case) -> PackageList:
     epoch = case.footage.epochs[0]
     share_set = case.footage.share_sets[epoch]
@@ -119,6 +127,7 @@ def list_of(case) -> PackageList:
             PackagedEnvelope(stream, epoch, sequence, 5, sequence, 9, (b"p" * 32,) * 4)
             for sequence in range(2)
         ),
+        first_checkpoints=(_first(7), _first(9)),
         keys=(PackagedKeys(epoch, share_set.commitments, ((1, case.footage.keys[epoch][1]),)),),
         openings={1: Opening("Fits.", b"s" * 32, case.file.whole), 3: Opening("No.", b"t" * 32, Scope())},
         videos=(PackagedVideo("video/x-1.mp4", stream, b"v" * 32, ((epoch, 0), (epoch, 1))),),
@@ -139,6 +148,10 @@ def test_a_list_has_one_spelling(case) -> None:
         {"videos": value["videos"] * 2},
         {"keys": [{**value["keys"][0], "commitments": "AAAA"}]},
         {"videos": [{**value["videos"][0], "sequences": [["AAAA"]]}]},
+        {"first_checkpoints": value["first_checkpoints"][::-1]},
+        {"first_checkpoints": value["first_checkpoints"] * 2},
+        {"first_checkpoints": [{**value["first_checkpoints"][0], "note": "AAAA"}]},
+        {"first_checkpoints": [{**value["first_checkpoints"][0], "consistency": ["AAAA"]}]},
         {"format": "custodes/package-list/v2"},
     ):
         with pytest.raises(InvalidError):

@@ -12,7 +12,13 @@ from custodes.cases.bundle import Opening, seal_file, seal_opening
 from custodes.cases.decision import Client, decide
 from custodes.cases.fetch import Fetch, seal_answer, sign_fetch
 from custodes.cases.package import archive_of, envelope_name, seal_package
-from custodes.cases.package_list import PackagedEnvelope, PackagedKeys, PackagedVideo, PackageList
+from custodes.cases.package_list import (
+    PackagedCheckpoint,
+    PackagedEnvelope,
+    PackagedKeys,
+    PackagedVideo,
+    PackageList,
+)
 from custodes.cases.release import build_set, decisions_hash, seal_release
 from custodes.cases.request import RequestFile, Shown
 from custodes.cases.scope import EpochSlots, Scope
@@ -30,6 +36,7 @@ from custodes.custody.segment import SegmentHeader, segment_key
 from custodes.custody.shamir import split
 from custodes.custody.share_set import open_message, parse_share_set, unwrap
 from custodes.custody.slots import new_cells, share_tree
+from custodes.ledger.checkpoint import Checkpoint, sign_checkpoint
 from custodes.media.packets import Codec, ParameterSets
 
 OUT = Path(__file__).parents[2] / "vectors" / "custody.json"
@@ -388,12 +395,14 @@ def package(
     header = share_set.header
     data = bytes.fromhex(envelopes[1]["bytes"])
     video = b"not a real video"
+    first = sign_checkpoint(Checkpoint("town.example/log", 14, seed("tree")), IDENTITY)
     listing = PackageList(
         network=file.network,
         request=file,
         camera_names={header.stream: "North gate"},
         entries=(),
         envelopes=(PackagedEnvelope(header.stream, header.epoch, 1, 12, 1, 2, (seed("path"),)),),
+        first_checkpoints=(PackagedCheckpoint(14, first.encode(), (seed("step"), seed("step 2"))),),
         keys=(PackagedKeys(header.epoch, share_set.commitments, ((1, keys[1]),)),),
         openings=openings,
         videos=(

@@ -196,6 +196,7 @@ def test_package() -> None:
     assert list(files) == vector["names"]
     listing = parse_package_list(files["package.json"])
     head.check_list(listing)
+    assert [one.size for one in listing.first_checkpoints] == [14]
     envelope = read_envelope(files[vector["names"][2]])
     assert list(envelope.records(dict(listing.keys[0].slots)[1]))
     assert hashlib.sha256(files[vector["names"][3]]).digest() == listing.videos[0].sha256

@@ -19,6 +19,7 @@ from custodes_verify.errors import DamagedError, MalformedError, RuleError
 from custodes_verify.main import main
 from custodes_verify.manifests import Statement, read_manifest
 from custodes_verify.merkle import Tree, leaf_hash, root_by_path, root_of, rows_of
+from custodes_verify.note import read_checkpoint
 from custodes_verify.packagelist import PACKAGE_LIST, REQUEST_FILE, slots_of
 from custodes_verify.records import (
     check_cut,
@@ -182,6 +183,7 @@ def test_a_packages_list_and_files() -> None:
         read = {name: file.read() for name, file in files.items() if file is not None}
     assert list(read) == CUSTODY["opening"]["package"]["names"]
     package = PACKAGE_LIST(parse(read["package.json"]))
+    assert [read_checkpoint(one["note"]).size for one in package["first_checkpoints"]] == [14]
     for video in package["videos"]:
         assert sha256(read[video["name"]]) == video["sha256"]
     for row in package["envelopes"]:

@@ -14,8 +14,10 @@ from custodes.cases.request import RequestFile
 from custodes.custody.header import MAX_CUSTODIANS
 from custodes.custody.members import Members, check_ascending, check_text
 from custodes.custody.slots import MAX_SLOTS, SLOT_KEY_BYTES
+from custodes.ledger.checkpoint import parse_checkpoint
 
 LIST_FORMAT = "custodes/package-list/v1"
+MAX_FIRST_CHECKPOINTS = 3
 _MANY = 1_000_000
 
 
@@ -26,6 +28,15 @@ class PackagedEntry:
     index: int
     entry: bytes
     path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PackagedCheckpoint:
+    """An earlier checkpoint of `size`, as its note's bytes, and what leads from it to the package's."""
+
+    size: int
+    note: bytes
+    consistency: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +73,17 @@ class PackagedVideo:
 
 @dataclass(frozen=True)
 class PackageList:
-    """What a package holds; all lists ascend but the videos', which stand as in the archive."""
+    """What a package holds; all lists ascend but the videos', which stand as in the archive.
+
+    `first_checkpoints`: the first after the last account of an envelope that each sort of cosigner has cosigned.
+    """
 
     network: bytes
     request: RequestFile
     camera_names: Mapping[bytes, str]
     entries: tuple[PackagedEntry, ...]
     envelopes: tuple[PackagedEnvelope, ...]
+    first_checkpoints: tuple[PackagedCheckpoint, ...]
     keys: tuple[PackagedKeys, ...]
     openings: Mapping[int, Opening]
     videos: tuple[PackagedVideo, ...]
@@ -78,6 +93,9 @@ class PackageList:
         check_ascending(
             (one.stream + one.epoch + one.sequence.to_bytes(8, "big") for one in self.envelopes), "envelopes"
         )
+        check_ascending((one.size for one in self.first_checkpoints), "first checkpoints of a package")
+        if len(self.first_checkpoints) > MAX_FIRST_CHECKPOINTS:
+            raise InvalidError(f"a package has at most {MAX_FIRST_CHECKPOINTS} first checkpoints")
         check_ascending((keys.epoch for keys in self.keys), "keys of a package")
         for keys in self.keys:
             check_ascending((slot for slot, _ in keys.slots), "slots of a package")
@@ -101,6 +119,7 @@ class PackageList:
                 for one in self.entries
             ],
             "envelopes": [_envelope_json(one) for one in self.envelopes],
+            "first_checkpoints": [_checkpoint_json(one) for one in self.first_checkpoints],
             "format": LIST_FORMAT,
             "keys": [_keys_json(one) for one in self.keys],
             "network": b64u(self.network),
@@ -125,6 +144,7 @@ def parse_package_list(data: bytes) -> PackageList:
         camera_names={unb64u(stream, ID_BYTES): name for stream, name in names.items()},
         entries=members.array("entries", _entry, longest=_MANY),
         envelopes=members.array("envelopes", _envelope, longest=_MANY),
+        first_checkpoints=members.array("first_checkpoints", _checkpoint, longest=MAX_FIRST_CHECKPOINTS),
         keys=members.array("keys", _keys),
         openings=dict(openings),
         videos=members.array("videos", _video),
@@ -133,6 +153,10 @@ def parse_package_list(data: bytes) -> PackageList:
 
 def _path_json(path: tuple[bytes, ...]) -> list[str]:
     return [b64u(step) for step in path]
+
+
+def _checkpoint_json(one: PackagedCheckpoint) -> dict[str, Any]:
+    return {"consistency": _path_json(one.consistency), "note": b64u(one.note)}
 
 
 def _envelope_json(one: PackagedEnvelope) -> dict[str, Any]:
@@ -170,8 +194,14 @@ def _video_json(one: PackagedVideo) -> dict[str, Any]:
     }
 
 
-def _path(members: Members) -> tuple[bytes, ...]:
-    return members.array("path", lambda step: unb64u(step, HASH_BYTES), longest=64)
+def _path(members: Members, name: str = "path") -> tuple[bytes, ...]:
+    return members.array(name, lambda step: unb64u(step, HASH_BYTES), longest=64)
+
+
+def _checkpoint(value: Any) -> PackagedCheckpoint:
+    members = Members(value, "first checkpoint of a package", ("consistency", "note"))
+    note = members.binary("note")
+    return PackagedCheckpoint(parse_checkpoint(note).checkpoint.size, note, _path(members, "consistency"))
 
 
 def _entry(value: Any) -> PackagedEntry:
@@ -235,6 +265,7 @@ _MEMBERS = (
     "camera_names",
     "entries",
     "envelopes",
+    "first_checkpoints",
     "format",
     "keys",
     "network",

@@ -73,6 +73,14 @@ class SignedCheckpoint:
         kept = tuple(signature if (s.name, s.key_hash) == who else s for s in self.signatures)
         return SignedCheckpoint(self.checkpoint, kept)
 
+    def with_earlier(self, signature: NoteSignature) -> SignedCheckpoint:
+        """The same with this line, unless that name and key has one here that is not later."""
+        own = self._line(signature.name, signature.key_hash)
+        # A cosignature begins with its time; two lines of the log key are the same bytes.
+        return (
+            self if own is not None and own.payload <= signature.payload else self.with_signature(signature)
+        )
+
     def check_log(self, origin: str, log_key: bytes) -> None:
         """Check that it is this log's and that the log key signed it. Errors: UnverifiedError."""
         if self.checkpoint.origin != origin:
@@ -147,9 +155,14 @@ def keeper_name(origin: str) -> str:
     return f"{origin}/keeper"
 
 
+def custodian_names(origin: str) -> str:
+    """What the names of all custodians begin with."""
+    return f"{origin}/custodian/"
+
+
 def custodian_name(origin: str, index: int) -> str:
     """The name under which a custodian cosigns."""
-    return f"{origin}/custodian/{index}"
+    return f"{custodian_names(origin)}{index}"
 
 
 def note_key_hash(name: str, kind: bytes, key: bytes) -> bytes:

@@ -10,6 +10,7 @@ from custodes.adapters.bus.subjects import (
     FETCH,
     HOLD,
     case,
+    close_reels,
     settings,
 )
 from custodes.base.errors import NotFoundError
@@ -24,6 +25,7 @@ KEEPER_SUBJECTS = {
     "cosign": COSIGN,
 }
 DISCLOSER_SUBJECTS = {name: case(name) for name in ("draft", "sign", "view", "status")}
+CLOSE_REELS_S = 3.0
 _SUBJECTS = {"keeper": KEEPER_SUBJECTS, "discloser": DISCLOSER_SUBJECTS}
 OUTSIDE = {"keeper": ("submit", "fetch", "hold", "case", "cosign"), "discloser": tuple(DISCLOSER_SUBJECTS)}
 
@@ -44,3 +46,7 @@ class BusOffice:
     async def settings(self, recorder: bytes) -> bytes:
         """The newest settings of a recorder, which alone has the right to ask."""
         return await self._bus.request(settings(recorder.hex()), recorder, 30.0)
+
+    async def close_reels(self, recorder: bytes, question: bytes) -> bytes:
+        """What a recorder answers to the discloser, which alone has the right to ask."""
+        return await self._bus.request(close_reels(recorder.hex()), question, CLOSE_REELS_S)

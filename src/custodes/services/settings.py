@@ -164,6 +164,7 @@ def check_settings(
             if pool in pages
         },
         entry=proofs.entry,
+        discloser=chain.roster.discloser.signing,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from custodes.adapters.spool.files import SystemFiles
 from custodes.adapters.spool.volume import create_mark
 from custodes.base.canon import b64u
 from custodes.base.clock import DAY_US, SECOND_US, SystemClock
-from custodes.base.errors import RefusedError, UnavailableError
+from custodes.base.errors import InvalidError, RefusedError, UnavailableError, UnverifiedError
 from custodes.base.sealing import PublicSealingKey
+from custodes.cases.closing import CloseReels, parse_reels_closed
+from custodes.cases.scope import Slot
 from custodes.ledger.checkpoint import Checkpoint, sign_checkpoint
 from custodes.services.facts import parse_reel_facts
 from custodes.services.parcels import Answer, answers_bytes, parse_parcels
@@ -247,6 +250,35 @@ async def test_settings_that_the_recorder_cannot_use_do_not_stop_it(
             process.settings_changed()
             await until(lambda: process.service.recordings == {})
             await until(lambda: any(gap.reason == "not-assigned" for gap in network.health(process).gaps))
+
+
+async def test_the_discloser_alone_has_reels_closed(
+    tmp_path: Path, fleet_of: Callable[..., Any], until: Any
+) -> None:
+    network = Network(tmp_path)
+    town = network.town
+    word = CloseReels(town.network, town.recorder_id, b"q" * 32, (Slot(town.stream, b"e" * 16, 0),))
+    async with fleet_of(CAMERAS[:1]) as fleet:
+        network.keeper.is_away = True
+        network.keeper.assign(town.stream, fleet.url("main"))
+        async with network.recorder() as process:
+            with pytest.raises(UnavailableError, match="not begun"):
+                await process.close_reels(word.sign(town.discloser.signing))
+            network.keeper.is_away = False
+            await until(lambda: is_recording(process, 1))
+            # An epoch that it does not record is closed already.
+            assert parse_reels_closed(await process.close_reels(word.sign(town.discloser.signing))) == 0
+            writer = process.service.recordings[town.stream].stream._writer
+            running = replace(word, after=(Slot(town.stream, writer.epoch.id, 2),))
+            assert parse_reels_closed(await process.close_reels(running.sign(town.discloser.signing))) == 1
+            # The keeper, who may speak to a recorder too, is not the one to say this.
+            for stranger in (town.keeper.signing, town.log):
+                with pytest.raises(UnverifiedError):
+                    await process.close_reels(running.sign(stranger))
+            with pytest.raises(UnverifiedError):
+                await process.close_reels(replace(word, recorder=b"r" * 16).sign(town.discloser.signing))
+            with pytest.raises(InvalidError):
+                await process.close_reels(b"{}")
 
 
 async def test_a_refused_statement_is_an_alarm(

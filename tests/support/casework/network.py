@@ -14,6 +14,7 @@ from custodes.adapters.custodian_folder import CustodianFolder
 from custodes.adapters.secrets import read_sealing_key, read_signing_key
 from custodes.base.canon import b64u, canon, parse_canon, unb64u
 from custodes.base.clock import HOUR_US, SECOND_US, SystemClock
+from custodes.base.errors import CustodesError
 from custodes.base.keys import sign_body
 from custodes.base.sealing import SealingKey
 from custodes.cases.hold import HOLD_WISH_TYPE
@@ -101,6 +102,8 @@ class CaseNetwork:
     """A network whose ledger holds one epoch of four slots, sealed, accounted for and closed.
 
     `main`: where the camera's main stream is; by itself nothing is fetched from there.
+    `is_recording`: that epoch is not closed yet. `told`: what the discloser said to recorders; each word is
+    answered with the next of `recorder_answers`.
     """
 
     root: Path
@@ -112,6 +115,9 @@ class CaseNetwork:
     discloser: Discloser = field(init=False)
     custodians: list[CustodianFolder] = field(default_factory=list)
     units: list[list[bytes]] = field(default_factory=list)
+    is_recording: bool = False
+    told: list[tuple[bytes, bytes]] = field(default_factory=list)
+    recorder_answers: list[bytes | CustodesError] = field(default_factory=list)
 
     @property
     def folder(self) -> NetworkFolder:
@@ -191,7 +197,15 @@ class CaseNetwork:
             signing=read_signing_key(self.folder.discloser / "signing"),
             sealing=read_sealing_key(self.folder.discloser / "sealing"),
             folder=self.folder.discloser,
+            ask_recorder=self._answer_as_recorder,
         )
+
+    async def _answer_as_recorder(self, recorder: bytes, question: bytes) -> bytes:
+        self.told.append((recorder, question))
+        answer = self.recorder_answers.pop(0)
+        if isinstance(answer, CustodesError):
+            raise answer
+        return answer
 
     def close(self) -> None:
         """Let go of files and locks."""
@@ -209,7 +223,7 @@ class CaseNetwork:
     # --- footage ---------------------------------------------------------------------------------------
 
     async def record(self) -> None:
-        """One closed epoch, begun a minute ago."""
+        """One epoch, begun a minute ago."""
         settings = read_settings(self.folder)
         store = self.keeper.fetching._store
         own = self.folder.recorder(settings.recorder)
@@ -230,7 +244,7 @@ class CaseNetwork:
         await self.keeper.reels.desk(join_facts([reel_fact(path)]))
         chain = AccountChain(settings.network, settings.recorder, 1, 0, known.entry)
         leaves = [AccountLeaf(header.stream, header.epoch, n, h) for n, h in enumerate(self._hashes)]
-        closed = [Closed(header.epoch, len(leaves), self._hashes[-1])]
+        closed = [] if self.is_recording else [Closed(header.epoch, len(leaves), self._hashes[-1])]
         account, manifest, _ = chain.next(self.clock.utc_us(), leaves, (), (), closed)
         store.put(manifest_path(settings.recorder, 1), manifest.encode())
         await submit(office, Parcel(sign_body(account.type, account.body(), signing)))

@@ -67,6 +67,7 @@ class Rig:
         self.network = seed(f"{self.name}/network")
         self.recorder = make_id(f"{self.name}/recorder")
         self.signing = SigningKey(seed(f"{self.name}/signing"))
+        self.discloser = SigningKey(seed(f"{self.name}/discloser"))
         self.keys = {i: SealingKey(seed(f"{self.name}/custodian/{i}")) for i in self.indices}
         self.pool = make_id(f"{self.name}/pool")
         self.shred = [SealingKey(seed(f"{self.name}/shred/{n}")) for n in range(self.pool_keys)]
@@ -137,6 +138,7 @@ class Rig:
             assignments=tuple(self.assignment(name, url) for name, url in self.urls.items()),
             pools={self.pool: tuple(key.public for key in self.shred)} if self.shred else {},
             entry=self.first_state().head,
+            discloser=self.discloser.public,
         )
 
     def store(self) -> LocalObjectStore:

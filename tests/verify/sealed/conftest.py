@@ -348,6 +348,7 @@ class Package:
             "camera_names": {self.header["stream"]: "Bridge north"},
             "entries": [self.entry(index) for index in sorted(self.indexes)],
             "envelopes": [self.envelope_row(one) for one in included],
+            "first_checkpoints": [self.first_checkpoint(self.last_account + 1)],
             "format": "custodes/package-list/v1",
             "keys": [self.key_row()],
             "network": b64(network.id),
@@ -360,6 +361,24 @@ class Package:
         }
         self.add_video("video/bridge-00000000-1.mp4", included)
         return self
+
+    @property
+    def last_account(self) -> int:
+        """The entry that accounts for the last envelope of the sound package."""
+        return max(
+            self.store.accounts[0 if one.sequence < 3 else 1]
+            for one in self.sealed
+            if one.header["slot"] in self.slots
+        )
+
+    def first_checkpoint(self, size: int, minutes_ago: int = 30, **options: Any) -> Json:
+        """An earlier checkpoint, cosigned so long before the package's, and its proof."""
+        network = self.network
+        now_us, network.now_us = network.now_us, network.now_us - minutes_ago * MINUTE_US
+        note = network.note(size, **options)
+        network.now_us = now_us
+        proof = _tree_proof(size, network.leaves) if 0 < size < len(network.leaves) else []
+        return {"consistency": [b64(node) for node in proof], "note": b64(note)}
 
     def envelope_name(self, one: Sealed) -> str:
         stream, epoch = unb64(one.header["stream"]).hex(), unb64(one.header["epoch"]).hex()
@@ -432,6 +451,16 @@ def _tree_path(index: int, leaves: list[bytes]) -> list[bytes]:
     if index < half:
         return [*_tree_path(index, leaves[:half]), _tree_root(leaves[half:])]
     return [*_tree_path(index - half, leaves[half:]), _tree_root(leaves[:half])]
+
+
+def _tree_proof(size: int, leaves: list[bytes], whole: bool = True) -> list[bytes]:
+    """RFC 6962's SUBPROOF, as its section 2.1.2 is written."""
+    if size == len(leaves):
+        return [] if whole else [_tree_root(leaves)]
+    half = 1 << (len(leaves) - 1).bit_length() - 1
+    if size <= half:
+        return [*_tree_proof(size, leaves[:half], whole), _tree_root(leaves[half:])]
+    return [*_tree_proof(size - half, leaves[half:], False), _tree_root(leaves[:half])]
 
 
 @pytest.fixture

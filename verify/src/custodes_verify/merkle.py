@@ -96,6 +96,41 @@ class Tree:
         return bytes(row[at : at + width * HASH])
 
 
+def begins_with(old: tuple[int, bytes], new: tuple[int, bytes], proof: Sequence[bytes]) -> bool:
+    """Whether a proof shows that the new tree, of that size and root, begins with the old one.
+
+    Source: RFC 9162 §2.1.4.2.
+    """
+    (old_size, old_root), (new_size, new_root) = old, new
+    if not 0 < old_size <= new_size:
+        return False
+    if old_size == new_size:
+        return not proof and old_root == new_root
+    steps = list(proof)
+    if old_size & (old_size - 1) == 0:
+        steps.insert(0, old_root)
+    if not steps:
+        return False
+    first, last = old_size - 1, new_size - 1
+    while first & 1:
+        first >>= 1
+        last >>= 1
+    node_old = node_new = steps[0]
+    for step in steps[1:]:
+        if last == 0:
+            return False
+        if first & 1 or first == last:
+            node_old, node_new = node_hash(step, node_old), node_hash(step, node_new)
+            while not first & 1 and first:
+                first >>= 1
+                last >>= 1
+        else:
+            node_new = node_hash(node_new, step)
+        first >>= 1
+        last >>= 1
+    return last == 0 and (node_old, node_new) == (old_root, new_root)
+
+
 def root_of(leaves: Iterable[bytes]) -> bytes:
     """The root over leaf data.
 

@@ -20,13 +20,13 @@ from custodes_verify.note import NOTE_LIMIT, Checkpoint, is_signed, read_checkpo
 from custodes_verify.options import Options
 from custodes_verify.packagelist import LIST_LIMIT, PACKAGE_LIST
 from custodes_verify.records import Segment, check_cut, only_envelope, read_segment
-from custodes_verify.report import LOWER_ASSURANCE, Report, instant
+from custodes_verify.report import LOWER_ASSURANCE, Report
 from custodes_verify.schema import Body
+from custodes_verify.sealing_time import check_sealing_time
 from custodes_verify.source import FolderSource
 from custodes_verify.timeline import Timed, file_times
 from custodes_verify.witnesses import judge, vouchers
 
-_SECOND_US = 1_000_000
 _LOWER_NAME = "-lower-assurance.mp4"
 
 
@@ -57,7 +57,8 @@ def check_package(folder: Path, options: Options, ledger: Ledger | None, report:
     evidence = EvidenceReader(checkpoint, q, report).read(package["entries"])
     if not _check_network(options, ledger, evidence, package, report):
         return
-    _check_time(checkpoint, options, evidence, report)
+    if _check_checkpoint(checkpoint, options, evidence, report):
+        check_sealing_time(checkpoint, evidence, package, report)
     if ledger is not None:
         _check_against(ledger, checkpoint, q, report)
     granted = check_case(evidence, raw, package, report)
@@ -91,21 +92,15 @@ def _check_network(
     return False
 
 
-def _check_time(checkpoint: Checkpoint, options: Options, evidence: Evidence, report: Report) -> None:
+def _check_checkpoint(checkpoint: Checkpoint, options: Options, evidence: Evidence, report: Report) -> bool:
     log = evidence.state.genesis["log"]
     where = f"package, checkpoint {checkpoint.size}"
     if checkpoint.origin != log["origin"] or not is_signed(checkpoint, log["origin"], log["key"]):
         report.find("checkpoint", where, "the log's signature is missing or false")
-        return
+        return False
     roster = evidence.state.in_force()
-    found = vouchers(checkpoint, log["origin"], roster)
-    judge(report, checkpoint, roster, found, options.policy)
-    oldest = found.oldest()
-    if oldest is None:
-        report.skip("when the package's footage was sealed: nobody cosigned its checkpoint")
-        return
-    who, seconds = oldest
-    report.claim(f"the clock of {who}", f"sealed no later than {instant(seconds * _SECOND_US)}")
+    judge(report, checkpoint, roster, vouchers(checkpoint, log["origin"], roster), options.policy)
+    return True
 
 
 def _check_against(ledger: Ledger, checkpoint: Checkpoint, q: bytes, report: Report) -> None:

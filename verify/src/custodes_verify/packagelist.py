@@ -36,6 +36,7 @@ from custodes_verify.schema import (
 
 LIST_LIMIT = 256 * 1024 * 1024
 ENVELOPES_MAX = 1_000_000
+FIRST_CHECKPOINTS_MAX = 3
 _PATH = listed(HASH, 64)
 _LONG_TEXT = text(10_000, 0)
 _INDEX = integer(1, 16)
@@ -108,6 +109,7 @@ PACKAGE_LIST = members(
         "epoch",
         "sequence",
     ),
+    first_checkpoints=listed(members(consistency=_PATH, note=ANY_BYTES), FIRST_CHECKPOINTS_MAX),
     format=fixed("custodes/package-list/v1"),
     keys=ascending(
         members(

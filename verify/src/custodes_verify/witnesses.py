@@ -43,14 +43,11 @@ class Vouchers:
         times = [*self.outside.values(), *self.custodians.values(), self.keeper or 0]
         return max(times, default=0) * _SECOND_US
 
-    def oldest(self) -> tuple[str, int] | None:
-        """The strongest earliest statement: an outside witness's, else a custodian's, else the keeper's."""
-        if self.outside:
-            return min(self.outside.items(), key=lambda pair: pair[1])
-        if self.custodians:
-            index, seconds = min(self.custodians.items(), key=lambda pair: pair[1])
-            return f"custodian {index}", seconds
-        return None if self.keeper is None else ("the log's own keeper", self.keeper)
+    def statements(self) -> list[tuple[int, int, str]]:
+        """Who says when: sort (0 an outside witness, 1 a custodian, 2 the log itself), seconds, name."""
+        said = [(0, seconds, f"witness {name}") for name, seconds in self.outside.items()]
+        said += [(1, seconds, f"custodian {index}") for index, seconds in self.custodians.items()]
+        return said if self.keeper is None else [*said, (2, self.keeper, "the log itself")]
 
 
 def read_policy(path: Path) -> Policy:

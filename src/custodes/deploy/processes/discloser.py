@@ -31,19 +31,22 @@ async def run_discloser(folder: NetworkFolder, fences: FenceReport) -> None:
     settings = read_settings(folder)
     store = LocalObjectStore.open(folder.store, settings.store_volume)
     async with connected(folder, me) as bus:
+        office = BusOffice(bus)
         discloser = Discloser(
             clock=SystemClock(),
             view=LedgerView(settings.network, store.get),
             store=store,
-            office=BusOffice(bus),
+            office=office,
             signing=read_signing_key(folder.discloser / "signing"),
             sealing=read_sealing_key(folder.discloser / "sealing"),
             folder=folder.discloser,
+            ask_recorder=office.close_reels,
         )
         for name, desk in discloser.desks().items():
             await bus.serve(case(name), desk)
         async with asyncio.TaskGroup() as group:
             group.create_task(discloser.run())
+            group.create_task(discloser.close_reels())
             group.create_task(FolderCounter(folder.exchange, "discloser", discloser.desks()).run())
             group.create_task(_tell(bus, me, discloser))
 

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 
 from custodes.adapters.bus.nats import NatsBus
-from custodes.adapters.bus.subjects import Process, Role, health, settings_changed
+from custodes.adapters.bus.subjects import Process, Role, close_reels, health, settings_changed
 from custodes.adapters.objects.local import LocalObjectStore
 from custodes.adapters.secrets import read_sealing_key, read_signing_key
 from custodes.base.clock import SystemClock
@@ -52,6 +52,7 @@ async def run_recorder(folder: NetworkFolder, fences: FenceReport) -> None:
             process.settings_changed()
 
         await bus.subscribe(settings_changed(settings.recorder.hex()), changed)
+        await bus.serve(close_reels(settings.recorder.hex()), process.close_reels)
         telling = asyncio.ensure_future(_tell(bus, me, process))
         try:
             await process.run()

@@ -19,6 +19,7 @@ from custodes.cases.decision import Decision, granted_together, parse_decision
 from custodes.cases.disclosure import combine_keys
 from custodes.cases.package import archive_of, seal_package, video_name
 from custodes.cases.package_list import (
+    PackagedCheckpoint,
     PackagedEntry,
     PackagedEnvelope,
     PackagedKeys,
@@ -35,6 +36,7 @@ from custodes.ledger.entries.people import ROSTER_TYPE
 from custodes.ledger.entries.wrapper import parse_entry
 from custodes.services.discloser.buffers import Buffers
 from custodes.services.discloser.gathering import Gatherer, SealedSegment
+from custodes.services.discloser.sealing_time import first_checkpoints
 from custodes.services.discloser.video import Video, videos
 from custodes.services.ledger_view import LedgerView
 
@@ -193,6 +195,14 @@ class CaseOpening:
                 )
                 for segment in self.segments
             ),
+            first_checkpoints=tuple(
+                PackagedCheckpoint(
+                    note.checkpoint.size,
+                    note.encode(),
+                    tuple(tree.consistency_proof(note.checkpoint.size, size)),
+                )
+                for note in first_checkpoints(self._view, self._store, self._accounted_size)
+            ),
             keys=tuple(self._packaged_keys()),
             openings=self.granted.openings,
             videos=tuple(
@@ -205,6 +215,11 @@ class CaseOpening:
                 for name, video in self.videos
             ),
         )
+
+    @property
+    def _accounted_size(self) -> int:
+        """Entries up to the last account of an envelope granted."""
+        return max((segment.accounted.entry + 1 for segment in self.segments), default=1)
 
     def _packaged_keys(self) -> Iterator[PackagedKeys]:
         keys = self.granted.keys

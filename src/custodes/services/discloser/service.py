@@ -35,6 +35,7 @@ from custodes.cases.scope import Scope
 from custodes.ledger.rules.requests import Request
 from custodes.services.discloser.drafts import Draft, DraftFolder
 from custodes.services.discloser.opening import CaseOpening
+from custodes.services.discloser.reel_closing import Ask, ReelClosing
 from custodes.services.ledger_view import LedgerView
 from custodes.services.office import Desk, Office
 from custodes.services.parcels import Parcel, submit
@@ -43,13 +44,17 @@ from custodes.services.staff import asked_by_staff, usable_staff
 WISH_TYPE = "custodes/case-wish/v1"
 VIEW_TYPE = "custodes/case-view/v1"
 LOOK_S = 0.5
+CLOSE_REELS_S = 2.0
 LATE_US = DAY_US
 _LOG = structlog.get_logger("discloser")
 
 
 @dataclass
 class Discloser:
-    """The desks `draft`, `sign`, `view`, `status`, and the loop that opens."""
+    """The desks `draft`, `sign`, `view`, `status`, and the loops that open cases and have reels closed for them.
+
+    `ask_recorder(recorder, question)`: a recorder's answer to the discloser's word that reels are waited for.
+    """
 
     clock: Clock
     view: LedgerView
@@ -58,11 +63,13 @@ class Discloser:
     signing: SigningKey
     sealing: SealingKey
     folder: Path
+    ask_recorder: Ask
     alarms: dict[str, str] = field(default_factory=dict)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         self.drafts = DraftFolder(self.folder / "cases")
+        self.closing = ReelClosing(self.signing, self.ask_recorder, self.alarms)
 
     def desks(self) -> Mapping[str, Desk]:
         """What can be asked, by subject."""
@@ -130,6 +137,29 @@ class Discloser:
                 except CustodesError as error:
                     self.alarms[f"case {request.hex()}"] = f"a case cannot be opened: {error}"
             await asyncio.sleep(LOOK_S)
+
+    async def close_reels(self) -> None:
+        """Have recorders close the reels that open requests name, until cancelled."""
+        while True:
+            for request in await asyncio.to_thread(self.drafts.requests):
+                try:
+                    await self._close_reels(request)
+                except CustodesError as error:
+                    _LOG.warning("reels are not closed for a case", request=request.hex(), reason=str(error))
+            await asyncio.sleep(CLOSE_REELS_S)
+
+    async def _close_reels(self, request: bytes) -> None:
+        async with self._lock:
+            if self.closing.is_settled(request):
+                return
+            await asyncio.to_thread(self.view.refresh)
+            known = self.view.state.facts.requests.get(request)
+            if known is None or known.disclosed or not known.open_at(self.clock.utc_us()):
+                return
+            draft = await asyncio.to_thread(self.drafts.read, request)
+            wanted = self.closing.wanted(self.view.state, request, draft.file.whole)
+        for one in wanted:
+            await self.closing.tell(one)
 
     async def _advance(self, request: bytes) -> None:
         async with self._lock:

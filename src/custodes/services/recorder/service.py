@@ -18,6 +18,7 @@ from custodes.base.clock import Clock
 from custodes.base.errors import CustodesError
 from custodes.base.fence.memory import KeyArena
 from custodes.base.ports import ObjectStore
+from custodes.cases.closing import CloseReels
 from custodes.custody.accounts import Gap, GapReason
 from custodes.services.recorder.accounting import Ledgerbook, Minute
 from custodes.services.recorder.camera import CameraConnection
@@ -132,6 +133,18 @@ class RecorderService:
         new = [assignment for stream, assignment in wanted.items() if stream not in self.recordings]
         for position, assignment in enumerate(new):
             self.recordings[assignment.stream] = self._record(assignment, position * START_SPREAD_S)
+
+    def close_reels(self, wanted: CloseReels) -> int:
+        """Let reels that a case waits for go to the store; of how many epochs one is yet to be closed.
+
+        What is not being recorded any more is closed already.
+        """
+        waiting = 0
+        for slot in wanted.after:
+            recording = self.recordings.get(slot.stream)
+            if recording is not None and recording.stream.close_after(slot.epoch, slot.slot):
+                waiting += 1
+        return waiting
 
     def _record(self, assignment: StreamAssignment, delay_s: float) -> Recording:
         periods = self.settings.periods

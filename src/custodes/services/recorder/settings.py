@@ -47,7 +47,7 @@ class RecorderSettings:
     """A checked settings document.
 
     `pools`: public shred keys by pool, oldest pool first. `entry`: statement hash of this recorder's entry, with
-    which its chain of accounts begins.
+    which its chain of accounts begins. `discloser`: the key by whose word reels are closed early.
     """
 
     number: int
@@ -62,3 +62,4 @@ class RecorderSettings:
     assignments: tuple[StreamAssignment, ...]
     pools: Mapping[bytes, tuple[bytes, ...]]
     entry: bytes
+    discloser: bytes

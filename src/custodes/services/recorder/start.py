@@ -20,6 +20,7 @@ from custodes.base.fence.report import FenceReport
 from custodes.base.keys import SigningKey
 from custodes.base.ports import ObjectStore
 from custodes.base.sealing import SealingKey
+from custodes.cases.closing import check_close_reels, reels_closed
 from custodes.services.facts import join_facts
 from custodes.services.office import Office
 from custodes.services.parcels import join_parcels, parse_answers
@@ -115,6 +116,19 @@ class RecorderProcess:
     def settings_changed(self) -> None:
         """There are newer settings: ask for them now."""
         self._changed.set()
+
+    async def close_reels(self, question: bytes) -> bytes:
+        """The desk for the discloser's word that a case waits for reels; of how many epochs one is still open.
+
+        Errors: InvalidError, UnverifiedError when it is not the discloser's word to this recorder;
+        UnavailableError before recording has begun.
+        """
+        if self.service is None:
+            raise UnavailableError("the recorder has not begun yet")
+        discloser = self.service.settings.discloser
+        identity = self._identity
+        wanted = check_close_reels(question, identity.network, identity.recorder, discloser)
+        return reels_closed(self.service.close_reels(wanted))
 
     def health(self) -> bytes:
         """The health document of now."""

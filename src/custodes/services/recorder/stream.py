@@ -20,6 +20,7 @@ from custodes.services.recorder.gaps import GapKeeper
 from custodes.services.recorder.ports import StreamParts
 from custodes.services.recorder.settings import StreamAssignment
 from custodes.services.recorder.standing import SessionTimes, StreamCounts, StreamState
+from custodes.services.recorder.wishes import early_reels
 from custodes.services.recorder.writing import EnvelopeWriter
 
 CLOCK_TOLERANCE_US = SECOND_US
@@ -63,6 +64,7 @@ class StreamRecorder:
         self._writer: EnvelopeWriter | None = None
         self._segmenter = Segmenter(parts.slot_us)
         self._turn_by_us = 0
+        self._ended_for_case_us = 0
         self._overloaded = False
         self._has_failed = False
         self._buffer = bytearray(1 << 16)
@@ -136,8 +138,16 @@ class StreamRecorder:
         writer.cut_if_idle(elapsed_us, IDLE_US)
         if self._segmenter.close_if_due(elapsed_us):
             writer.close()
+        writer.close_wished()
         if self._writer is not None:
             self._tend_epoch(writer, now_us)
+
+    def close_after(self, epoch: bytes, slot: int) -> bool:
+        """Somebody waits for that slot of an epoch; whether the reel that shows it whole is yet to be closed."""
+        writer = self._writer
+        if writer is not None and writer.epoch.id == epoch:
+            return writer.wishes.add(min(slot, writer.epoch.sealed.header.slots - 1))
+        return self._next is not None and self._next.id == epoch
 
     def stop(self, reason: GapReason) -> None:
         """Close all; nothing is taken any more."""
@@ -277,6 +287,15 @@ class StreamRecorder:
             and not self.gops.is_long
         ):
             self._prepare(epoch.end_us)
+        elif self._is_waited_for_in_vain(writer, now_us):
+            # Only once in the time of an epoch: a flickering camera must not use up shred keys.
+            self._ended_for_case_us = epoch.end_us
+            self._end_epoch()
+
+    def _is_waited_for_in_vain(self, writer: EnvelopeWriter, now_us: int) -> bool:
+        if self._overloaded or now_us < self._ended_for_case_us:
+            return False
+        return writer.is_waited_for_in_vain(now_us - writer.epoch.boot0_us, self._parts.slot_us)
 
     def _must_turn(self, epoch: Epoch, boot_us: int) -> bool:
         """Whether the epoch ends at this key frame though it has slots left."""
@@ -352,6 +371,7 @@ class StreamRecorder:
             lambda epoch, number: parts.reels.open_reel(epoch, number, parts.reel_us),
             parts.register.closed,
             lambda _: self.reel_lost(epoch),
+            early_reels(epoch.sealed.header.slots * parts.slot_us, parts.reel_us),
         )
         for unit in self._early.drain():
             self._record(writer, unit)

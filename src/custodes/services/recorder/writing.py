@@ -8,9 +8,10 @@ from custodes.base.errors import CustodesError
 from custodes.custody.envelope import EnvelopeSealer
 from custodes.custody.segment import SegmentHeader
 from custodes.media.packets import ParameterSets
-from custodes.media.segmenter import Cut
+from custodes.media.segmenter import GRACE_US, Cut
 from custodes.services.recorder.epochs import Epoch
 from custodes.services.recorder.reels import ClosedEnvelope, OpenReel
+from custodes.services.recorder.wishes import ReelWishes
 
 NewReel = Callable[[Epoch, int], OpenReel]
 
@@ -20,12 +21,13 @@ class EnvelopeWriter:
 
     `closed` is told each envelope; `failed`, at most once, that the open reel takes nothing more: the writer
     is then of no more use. `last_us`: elapsed time of the last access unit. `buffer`: the open chunk's clear
-    bytes, of which one writer after the other makes use.
+    bytes, of which one writer after the other makes use. `early_reels`: how many reels may be closed because
+    somebody waits for them.
     """
 
     __slots__ = (
-        "_buffer", "_closed", "_failed", "_new_reel", "_previous", "_reel_number", "_slot", "_start_us", "epoch",
-        "last_us", "reel", "sealer",
+        "_buffer", "_closed", "_failed", "_last_slot", "_new_reel", "_previous", "_reel_number", "_slot",
+        "_start_us", "epoch", "last_us", "reel", "sealer", "wishes",
     )  # fmt: skip
 
     def __init__(
@@ -35,11 +37,13 @@ class EnvelopeWriter:
         new_reel: NewReel,
         closed: Callable[[ClosedEnvelope], None],
         failed: Callable[[CustodesError], None],
+        early_reels: int,
     ) -> None:
         self.epoch = epoch
         self.sealer: EnvelopeSealer | None = None
         self.reel: OpenReel | None = None
         self.last_us = 0
+        self.wishes = ReelWishes(early_reels)
         self._buffer = buffer
         self._new_reel = new_reel
         self._closed = closed
@@ -47,6 +51,7 @@ class EnvelopeWriter:
         self._previous = epoch.sealed.header.hash
         self._reel_number = 0
         self._slot = 0
+        self._last_slot = 0
         self._start_us = 0
 
     def open(self, cut: Cut, sets: ParameterSets, elapsed_us: int, first_bytes: int) -> None:
@@ -92,7 +97,21 @@ class EnvelopeWriter:
         if self.sealer is not None and self.reel is not None:
             self.sealer = None
             self._previous = sealer.hash
+            self._last_slot = sealer.header.slot
             self._closed(self.reel.add(sealer, self.last_us - self._start_us))
+            self.close_wished()
+
+    def close_wished(self) -> None:
+        """Between two segments: finish the reel if somebody waits for it and it shows the slot whole."""
+        if self.sealer is None and self.reel is not None and self.wishes.take(self._last_slot):
+            self._close_reel()
+
+    def is_waited_for_in_vain(self, elapsed_us: int, slot_us: int) -> bool:
+        """Whether a slot that somebody waits for is over, and no picture comes that would close its reel."""
+        slot = self.wishes.earliest
+        if slot is None or self.sealer is not None:
+            return False
+        return elapsed_us >= max((slot + 1) * slot_us, self.last_us) + GRACE_US
 
     def cut_if_idle(self, elapsed_us: int, idle_us: int) -> None:
         """Seal what is pending of a stream that sent nothing for so long."""
@@ -122,6 +141,7 @@ class EnvelopeWriter:
         reel, self.reel = self.reel, None
         if reel is not None:
             reel.finish()
+            self.wishes.closed(self._last_slot)
 
     def _fail(self, error: CustodesError) -> None:
         reel, self.reel, self.sealer = self.reel, None, None

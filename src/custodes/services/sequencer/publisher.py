@@ -20,6 +20,7 @@ from custodes.ledger.checkpoint import (
     NoteSignature,
     SignedCheckpoint,
     cosign,
+    custodian_names,
     keeper_name,
     parse_checkpoint,
     sign_checkpoint,
@@ -29,8 +30,9 @@ from custodes.ledger.publication import EntrySource
 from custodes.ledger.tiles import CHECKPOINT_PATH, TILE_WIDTH, archive_path
 
 RECOSIGN_US = 5 * MINUTE_US
-# Checkpoints that no outsider has cosigned are archived so often; the others all.
-ARCHIVE_EVERY_US = 10 * MINUTE_US
+# Of checkpoints that the keeper or an outside witness cosigned, one is archived so often; of a custodian's all.
+ARCHIVE_KEEPERS_US = 10 * MINUTE_US
+ARCHIVE_WITNESSES_US = 5 * MINUTE_US
 
 
 class Publisher:
@@ -47,7 +49,9 @@ class Publisher:
         self._clock = clock
         self._stored: bytes | None = None
         self._doubtful: bytes | None = None
-        self._archived_us = 0
+        self._archived_us: dict[str, int] = {}
+        self._owed: SignedCheckpoint | None = None
+        self._owed_size = 0
         self._untidy: list[str] = []
         self.current: SignedCheckpoint | None = None
 
@@ -89,7 +93,9 @@ class Publisher:
             return
         for path, data in publication.objects_to_write(tree, entries, old_size, new_size):
             self._store.put(path, data)
-        self._archive_current()
+        self._archive_owed()
+        if self.size and self._is_archived_now(self.current):
+            self._archive(self.current)
         self._swap(self._note(Checkpoint(self.current.checkpoint.origin, new_size, tree.root(new_size))))
         self._untidy += publication.partial_folders_done(old_size, new_size)
         self._tidy()
@@ -103,12 +109,16 @@ class Publisher:
         since_us = self._clock.utc_us() - (cosigned_s or 0) * SECOND_US
         if not -2 * SECOND_US <= since_us < RECOSIGN_US:
             self.recosign()
+        self._archive_owed()
         self._tidy()
 
     def recosign(self) -> None:
-        """Let the keeper say now that it sees the checkpoint."""
-        assert self.current is not None
-        self._swap(self.current.with_signature(self._cosignature(self.current.checkpoint)))
+        """Let the keeper say now that it sees the checkpoint; what it said before is archived."""
+        before = self.current
+        assert before is not None
+        self._swap(before.with_signature(self._cosignature(before.checkpoint)))
+        if before.checkpoint.size and self._owed_size != before.checkpoint.size:
+            self._owed, self._owed_size = before, before.checkpoint.size
 
     def add(self, checkpoint: Checkpoint, lines: Iterable[NoteSignature]) -> None:
         """Add outsiders' cosignatures to the checkpoint, or to an earlier one in the archive."""
@@ -117,10 +127,11 @@ class Publisher:
             for line in lines:
                 current = current.with_signature(line)
             self._swap(current)
-        else:
-            self._archive(
-                SignedCheckpoint(checkpoint, (*sign_checkpoint(checkpoint, self._log_key).signatures, *lines))
-            )
+            return
+        lines = (*sign_checkpoint(checkpoint, self._log_key).signatures, *lines)
+        earlier = SignedCheckpoint(checkpoint, lines)
+        if self._is_archived_now(earlier):
+            self._archive(earlier)
 
     def _note(self, checkpoint: Checkpoint) -> SignedCheckpoint:
         return sign_checkpoint(checkpoint, self._log_key).with_signature(self._cosignature(checkpoint))
@@ -162,15 +173,24 @@ class Publisher:
     def _take(self, note: SignedCheckpoint, data: bytes) -> None:
         self.current, self._stored = note, data
 
-    def _archive_current(self) -> None:
-        assert self.current is not None
-        now_us = self._clock.utc_us()
-        outsiders = len(self.current.signatures) > 2
-        if self.size and (outsiders or not 0 <= now_us - self._archived_us < ARCHIVE_EVERY_US):
-            self._archive(self.current)
-            self._archived_us = now_us
+    def _is_archived_now(self, note: SignedCheckpoint) -> bool:
+        """Whether the archive wants it: nobody's cosignature more often than is of use."""
+        now_us, origin = self._clock.utc_us(), note.checkpoint.origin
+        for name in {line.name for line in note.signatures} - {origin}:
+            if name.startswith(custodian_names(origin)):
+                return True
+            every_us = ARCHIVE_KEEPERS_US if name == keeper_name(origin) else ARCHIVE_WITNESSES_US
+            if not 0 <= now_us - self._archived_us.get(name, -every_us) < every_us:
+                return True
+        return False
+
+    def _archive_owed(self) -> None:
+        if self._owed is not None:
+            self._archive(self._owed)
+            self._owed = None
 
     def _archive(self, note: SignedCheckpoint) -> None:
+        """Keep it, with what is there; of two cosignatures of one cosigner the earlier says more."""
         path = archive_path(note.checkpoint.size)
         try:
             before: bytes | None = self._store.get(path)
@@ -179,10 +199,12 @@ class Publisher:
         if before is not None:
             merged = parse_checkpoint(before)
             for line in note.signatures:
-                merged = merged.with_signature(line)
+                merged = merged.with_earlier(line)
             note = merged
         if note.encode() != before:
             self._store.swap(path, note.encode(), before)
+        now_us = self._clock.utc_us()
+        self._archived_us.update((line.name, now_us) for line in note.signatures)
 
     def _tidy(self) -> None:
         while self._untidy:
