@@ -5,6 +5,8 @@ Source: RFC 6962, section 2.1; C2SP tlog-tiles.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from custodes.base.errors import InvalidError
 from custodes.ledger import tiles
 from custodes.ledger.merkle import HASH_BYTES, leaf_hash, node_hash
@@ -26,6 +28,27 @@ class GrowingTree:
     def size(self) -> int:
         """The number of leaves."""
         return len(self._levels[0]) // HASH_BYTES
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[bytes]) -> GrowingTree:
+        """The tree whose `rows` these are. Errors: InvalidError when they cannot be one's."""
+        tree = cls()
+        tree._levels = [bytearray(row) for row in rows]
+        counts = [len(row) // HASH_BYTES for row in rows]
+        above = [count // TILE_WIDTH for count in counts]
+        if (
+            not rows
+            or any(len(row) % HASH_BYTES for row in rows)
+            or counts[1:] != above[:-1]
+            or above[-1]
+            or (len(rows) > 1 and not counts[-1])
+        ):
+            raise InvalidError("rows that are no tree's")
+        return tree
+
+    def rows(self) -> list[bytes]:
+        """The hashes of each tile level joined, leaves first."""
+        return [bytes(row) for row in self._levels]
 
     def append(self, leaf_data: bytes) -> None:
         """Add a leaf."""

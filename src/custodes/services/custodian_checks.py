@@ -29,6 +29,7 @@ from custodes.ledger.checkpoint import SignedCheckpoint, cosign, custodian_name
 from custodes.ledger.entries.wrapper import parse_entry
 from custodes.ledger.rules.holds import Hold
 from custodes.ledger.rules.requests import Request
+from custodes.services.ledger_snapshot import LedgerSnapshot
 from custodes.services.ledger_view import LedgerView, ReadObject
 from custodes.services.office import Office
 
@@ -48,7 +49,8 @@ class CheckingClient:
 
     async def _view(self) -> tuple[LedgerView, int]:
         """The ledger, fresh and consistent with the largest checkpoint seen; and the own index."""
-        view = LedgerView(self.folder.network, self.read)
+        kept = LedgerSnapshot(self.folder.path / "ledger", self.folder.network, self.folder.identity)
+        view = LedgerView(self.folder.network, self.read, snapshot=kept)
         await asyncio.to_thread(view.refresh)
         seen = self.folder.seen
         view.check_seen(seen.checkpoint_size, seen.checkpoint_root)

@@ -19,6 +19,7 @@ from custodes.deploy.processes.connection import connected
 from custodes.services.bus_office import BusOffice
 from custodes.services.discloser.service import Discloser
 from custodes.services.keeper.health import plain
+from custodes.services.ledger_snapshot import LedgerSnapshot
 from custodes.services.ledger_view import LedgerView
 
 HEALTH_S = 1.0
@@ -32,12 +33,14 @@ async def run_discloser(folder: NetworkFolder, fences: FenceReport) -> None:
     store = LocalObjectStore.open(folder.store, settings.store_volume)
     async with connected(folder, me) as bus:
         office = BusOffice(bus)
+        signing = read_signing_key(folder.discloser / "signing")
+        kept = LedgerSnapshot(folder.discloser / "ledger", settings.network, signing)
         discloser = Discloser(
             clock=SystemClock(),
-            view=LedgerView(settings.network, store.get),
+            view=LedgerView(settings.network, store.get, snapshot=kept),
             store=store,
             office=office,
-            signing=read_signing_key(folder.discloser / "signing"),
+            signing=signing,
             sealing=read_sealing_key(folder.discloser / "sealing"),
             folder=folder.discloser,
             ask_recorder=office.close_reels,

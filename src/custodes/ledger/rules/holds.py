@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from custodes.base.clock import DAY_US
 from custodes.ledger.rules.candidate import Candidate
@@ -24,7 +24,8 @@ MAX_HOLD_US = {"provisional": 7 * DAY_US, "full": 90 * DAY_US}
 HOLDABLE_KINDS = ("court-order", "incident")
 
 
-class TakenShare(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TakenShare:
     """A custodian's message of an epoch: the index under which it was stated, and its hash."""
 
     custodian: int

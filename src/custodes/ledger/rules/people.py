@@ -56,7 +56,7 @@ class Custodian:
 
 @dataclass(frozen=True)
 class Roster:
-    """Who decides and who acts, from its entry on."""
+    """Who decides and who acts, from its entry, of that index, on."""
 
     hash: bytes
     number: int
@@ -68,6 +68,7 @@ class Roster:
     discloser: Actor
     witnesses: Mapping[str, bytes]
     witnesses_needed: int
+    index: int = 0
 
     @cached_property
     def identities(self) -> dict[int, bytes]:
@@ -177,7 +178,7 @@ def admit_genesis(facts: Facts, candidate: Candidate) -> bool:
     """Entry 0; its hash is the network's id."""
     body = candidate.body
     periods = Periods(**body["periods"])
-    roster = _read_roster(candidate.hash, 0, body)
+    roster = _read_roster(candidate.hash, 0, body, candidate.index)
     staff = [Staff(one["key"], one["pseudonym"], one["role"], 0) for one in body["staff"]]
     keys = [*_roster_keys(roster), body["log"]["key"], *(one.key for one in staff)]
     _check_limits("genesis-limits", roster, keys)
@@ -203,7 +204,7 @@ def admit_roster(facts: Facts, candidate: Candidate) -> bool:
     body = candidate.body
     if body["number"] != before.number + 1 or body["previous"] != before.hash:
         refuse("roster-chain", f"must be number {before.number + 1} and name the roster before")
-    roster = _read_roster(candidate.hash, body["number"], body)
+    roster = _read_roster(candidate.hash, body["number"], body, candidate.index)
     keys = _roster_keys(roster)
     _check_limits("roster-limits", roster, keys)
     earlier = set().union(*(map(key_id, _roster_keys(one)) for one in facts.rosters))
@@ -244,7 +245,7 @@ def _install(facts: Facts, roster: Roster) -> None:
         facts.weekly.setdefault(custodian.identity, custodian.weekly)
 
 
-def _read_roster(hash_: bytes, number: int, body: dict[str, Any]) -> Roster:
+def _read_roster(hash_: bytes, number: int, body: dict[str, Any], index: int) -> Roster:
     return Roster(
         hash=hash_,
         number=number,
@@ -259,6 +260,7 @@ def _read_roster(hash_: bytes, number: int, body: dict[str, Any]) -> Roster:
         discloser=Actor(**body["discloser"]),
         witnesses={one["name"]: one["key"] for one in body["witnesses"]["keys"]},
         witnesses_needed=body["witnesses"]["needed"],
+        index=index,
     )
 
 

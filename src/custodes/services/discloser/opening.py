@@ -32,7 +32,6 @@ from custodes.cases.scope import Scope, Slot, scope_of
 from custodes.custody.opened import OpenedSegment
 from custodes.custody.share_set import ShareSet
 from custodes.ledger.checkpoint import SignedCheckpoint
-from custodes.ledger.entries.people import ROSTER_TYPE
 from custodes.ledger.entries.wrapper import parse_entry
 from custodes.services.discloser.buffers import Buffers
 from custodes.services.discloser.gathering import Gatherer, SealedSegment
@@ -237,11 +236,7 @@ class CaseOpening:
         for epoch in self.granted.share_sets:
             found = view.state.epoch(epoch)
             wanted |= {found.index, view.state.recorder(found.recorder).index}
-        wanted |= {
-            index
-            for index, data in enumerate(view.entries)
-            if parse_entry(data).statement.signed.type == ROSTER_TYPE
-        }
+        wanted |= {roster.index for roster in view.state.facts.rosters}
         return sorted(wanted)
 
 
