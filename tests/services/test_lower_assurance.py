@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,16 +16,25 @@ from streaming.live import live_server, make_clip
 
 import custodes.custody.client_folder as client_folder
 import custodes_verify.main
+from custodes.adapters.secrets import read_sealing_key, read_signing_key
 from custodes.base.canon import b64u, canon, parse_canon
-from custodes.base.clock import SECOND_US
+from custodes.base.clock import HOUR_US, SECOND_US
+from custodes.base.errors import InvalidError, UnverifiedError
+from custodes.base.keys import Signed, sign_body
 from custodes.base.sealing import SealingKey
 from custodes.cases.bundle import package_path
 from custodes.cli.custodian import request_in_words
+from custodes.deploy.enlisting import CameraWish, camera_parcel
+from custodes.deploy.layout import read_settings
 from custodes.media.mp4.read import read_movie, read_samples
 from custodes.services.evidence import unpack_package
+from custodes.services.keeper.cameras import ATTACHMENT, CameraEffects
 from custodes.services.keeper.health import keeper_document
 from custodes.services.ledger_view import LedgerView
+from custodes.services.parcels import Parcel, parcel_bytes
+from custodes.services.recorder.settings import RecorderSettings
 from custodes.services.scoping import scope_of_time
+from custodes.services.settings import ASSIGNMENT_TYPE, check_settings
 
 pytestmark = pytest.mark.integration
 
@@ -147,3 +158,50 @@ async def test_a_lower_stream_from_the_wire_to_the_verifier(
     document = parse_canon(keeper_document(view.state, view.note, [], 0))
     assert document["cameras"][0]["streams"][0]["assurance"] == "lower"
     town.close()
+
+
+async def test_an_address_of_another_assurance_is_not_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_folder, "_MEMORY_KIB", 64)
+    monkeypatch.setattr(client_folder, "_PASSES", 1)
+    town = CaseNetwork(tmp_path)
+    await town.begin()
+    settings = read_settings(town.folder)
+    sealing = read_sealing_key(town.folder.recorder(settings.recorder) / "sealing")
+    assignments = town.keeper.settings._assignments
+    (assigned,) = assignments.all()
+
+    async def check() -> RecorderSettings:
+        document = await town.keeper.settings.make(settings.recorder)
+        return check_settings(document, settings.network, settings.recorder, sealing, {})
+
+    assert (await check()).assignments[0].assurance == "full"
+    with assignments._database.writing() as connection:
+        assignments.assign(connection, replace(assigned, url="http://192.0.2.1/main"))
+    with pytest.raises(UnverifiedError, match="gives lower assurance where the register says full"):
+        await check()
+
+    key = read_signing_key(town.folder.staff_key("admin"))
+    wish = CameraWish(
+        name="Quay", site="quay", purpose="safety", legal_basis="act", responsible_body="town",
+        review_date=datetime.now(UTC).date() + timedelta(days=90), retention_us=24 * HOUR_US, justification="",
+        streams={"main": "rtmp://192.0.2.2/live/{password}"}, transport="tcp", username="", priority=5,
+        password="canary",
+    )  # fmt: skip
+    _, parcel = camera_parcel(town.folder, settings, wish, key, town.clock.utc_us())
+    assert parcel.statement.body["streams"][0]["assurance"] == "lower"
+    assert b"canary" not in parcel_bytes(parcel)
+    body = {**Signed.from_json(parse_canon(parcel.attachments[ATTACHMENT])).body}
+    body["streams"] = [{**body["streams"][0], "url": "rtsp://192.0.2.2/live"}]
+    false = canon(sign_body(ASSIGNMENT_TYPE, body, key).to_json())
+    effects = CameraEffects(town.keeper.ledger, assignments._database, assignments, _nobody)
+    with pytest.raises(InvalidError, match="gives full assurance where the register says lower"):
+        await effects.assign(Parcel(parcel.statement, {ATTACHMENT: false}), 0)
+    await effects.assign(parcel, 0)
+    assert sum(one.url.startswith("rtmp:") for one in assignments.all()) == 1
+    town.close()
+
+
+async def _nobody(_: bytes) -> None:
+    return

@@ -255,9 +255,10 @@ async def test_other_methods_and_addresses_are_problems(web: Any) -> None:
 async def test_metrics(web: Any) -> None:
     await web.tell_all()
     text = (await web.client.get("/metrics")).text
-    main = f'{{kind="main",stream="{"a1" * 16}"}}'
+    main = f'{{assurance="full",kind="main",stream="{"a1" * 16}"}}'
     assert f"custodes_stream_bits_per_second{main} 4.2e+06" in text
     assert f"custodes_stream_lost_packets_total{main} 2.0" in text
+    assert 'custodes_stream_lost_packets_total{assurance="lower"' not in text
     assert 'custodes_streams{state="away"} 1.0' in text
     assert "custodes_ledger_entries 42.0" in text and "custodes_opened_slots 5.0" in text
     web.clock.advance(60 * SECOND_US)

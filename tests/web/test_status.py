@@ -40,6 +40,8 @@ async def test_cameras_streams_and_gaps_are_joined(web: Any) -> None:
     assert (camera["name"], camera["state"], camera["retention_hours"]) == ("Market", "away", 72.0)
     main, sub = camera["streams"]
     assert (main["state"], main["bitrate_bps"], main["last_picture_s"]) == ("recording", 4_200_000, 1.5)
+    assert (main["assurance"], main["lost_packets"]) == ("full", 2)
+    assert (sub["assurance"], sub["lost_packets"]) == ("lower", None)
     assert (sub["state"], sub["reason"], sub["last_picture_s"]) == ("away", "camera-unreachable", None)
     (gap,) = status["gaps"]
     assert (gap["camera"], gap["kind"], gap["to_us"] - gap["from_us"]) == ("Market", "sub", HOUR_US)
@@ -65,6 +67,7 @@ async def test_a_registered_camera_without_a_recorder_says_so(web: Any, document
     (camera,) = status["cameras"]
     assert camera["state"] == "unknown" and camera["registered"] and status["gaps"] is None
     assert camera["streams"][0]["reason"] == "no recorder has been heard of"
+    assert [stream["assurance"] for stream in camera["streams"]] == ["full", "lower"]
     await web.tell("recorder-0a", documents["recorder"](web.clock.utc_us(), streams=[]))
     (camera,) = (await _status(web))["cameras"]
     assert camera["state"] == "not-assigned"

@@ -15,7 +15,7 @@ from custodes.base.ids import HASH_BYTES, parse_hex
 from custodes.cases.scope import Scope, scope_of
 from custodes.cli.options import add_passphrase, duration_us, ordinals, read_passphrase, show_us
 from custodes.custody.roster import genesis_in_words
-from custodes.deploy.enrolment import enroll
+from custodes.deploy.enrolment import enroll, enroll_at
 from custodes.deploy.place import reach
 from custodes.estate.model import LOWER_ASSURANCE
 from custodes.ledger.rules.people import NORMAL_PERIODS
@@ -49,7 +49,11 @@ def add_parser(subparsers: Any) -> None:
     parsers["keygen"].add_argument(
         "--retention", default="30d", help="the longest retention that there will be"
     )
-    parsers["enroll"].add_argument("where", metavar="DIR", help="the network's folder")
+    parsers["enroll"].add_argument(
+        "where",
+        metavar="DIR|URL",
+        help="the network's folder, or its address while `custodes serve --founding` runs",
+    )
     parsers["enroll"].add_argument(
         "--yes", action="store_true", help="do not ask; the genesis was read before"
     )
@@ -101,8 +105,14 @@ def keygen(options: argparse.Namespace) -> int:
 def enroll_in(options: argparse.Namespace) -> int:
     """Show the genesis in words, check the own card in it, sign, pin."""
     with CustodianFolder.open(options.folder, read_passphrase(options)) as folder:
-        _, index = enroll(Path(options.where), folder, lambda body: _confirm(body, options.yes))
-        (options.folder / "place").write_text(str(Path(options.where).resolve()), "utf-8")
+        where = options.where
+        if where.startswith(("http://", "https://")):
+            index, missing = enroll_at(where, folder, lambda body: _confirm(body, options.yes))
+            print(f"Taken. Not signed yet by {', '.join(missing)}." if missing else "Taken. All have signed.")
+        else:
+            _, index = enroll(Path(where), folder, lambda body: _confirm(body, options.yes))
+            where = str(Path(where).resolve())
+        (options.folder / "place").write_text(where, "utf-8")
         print(f"Signed as custodian {index}. This folder is pinned to network {folder.network.hex()}.")
     return 0
 

@@ -69,6 +69,9 @@ def run(options: argparse.Namespace) -> int:
     print(f"\nNetwork id: {network.hex()}")
     print("Print it on your signs; whoever checks the ledger starts from it.")
     print(f"\nNext: each custodian runs `custodes custodian enroll FOLDER {options.folder}`;")
+    print(
+        f"from devices of their own: `custodes serve {options.folder} --founding` answers them until all have signed;"
+    )
     print(f"then `custodes camera add {options.folder} …` and `custodes serve {options.folder}`.")
     print(f"Keep {options.folder}/operator and the staff keys off this machine afterwards.")
     return 0

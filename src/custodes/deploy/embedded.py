@@ -11,14 +11,16 @@ from custodes.adapters.bus.rights import BusUser
 from custodes.adapters.bus.server import NatsServer, ServerSettings
 from custodes.adapters.bus.subjects import Process, Role
 from custodes.adapters.durable_file import replace_file
-from custodes.base.canon import unb64u
-from custodes.base.errors import InvalidError
-from custodes.base.keys import SigningKey, key_id
+from custodes.base.errors import ConflictError, InvalidError
+from custodes.base.keys import SigningKey
 from custodes.deploy.enlisting import read_genesis
+from custodes.deploy.founding_desk import DESKS, FoundingDesk, not_signed
 from custodes.deploy.layout import NetworkFolder, NetworkSettings, read_settings
 from custodes.deploy.processes.connection import BUS_VARIABLE
-from custodes.deploy.running import serving
+from custodes.deploy.running import is_running, serving
 from custodes.deploy.supervisor import Child, Supervisor, python_child
+from custodes.web.app import create_founding_app
+from custodes.web.server import serve as web_serve
 
 
 async def serve(folder: NetworkFolder, started: Callable[[NetworkSettings, Supervisor], None]) -> None:
@@ -50,13 +52,43 @@ async def serve(folder: NetworkFolder, started: Callable[[NetworkSettings, Super
             await server.stop()
 
 
+async def found(folder: NetworkFolder, ready: Callable[[str, list[str]], None]) -> bool:
+    """Answer custodians who enroll from elsewhere until all have signed; False when told to stop before.
+
+    `ready` hears the address and who is missing. Nothing else of the network runs.
+    Errors: CorruptError; UnavailableError when the port is taken; ConflictError when the network runs.
+    """
+    settings = read_settings(folder)
+    if is_running(folder):
+        raise ConflictError(f"the network in {folder.root} runs already")
+    missing = not_signed(read_genesis(folder))
+    desk = FoundingDesk(folder)
+    if not missing:
+        return True
+    app = create_founding_app(desk, DESKS)
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    serving_task = loop.create_task(web_serve(app, settings.http_port, lambda url: ready(url, missing)))
+    waits = [loop.create_task(event.wait()) for event in (desk.complete, stopped)]
+    try:
+        await asyncio.wait({serving_task, *waits}, return_when=asyncio.FIRST_COMPLETED)
+        if serving_task.done():
+            serving_task.result()
+    finally:
+        for task in (serving_task, *waits):
+            task.cancel()
+        # The last custodian still gets the answer.
+        await asyncio.wait({serving_task, *waits})
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+    return desk.complete.is_set()
+
+
 def check_signed(folder: NetworkFolder) -> None:
     """Errors: InvalidError naming who has not signed the genesis."""
-    genesis = read_genesis(folder)
-    signed = {signature.key for signature in genesis.signatures}
-    missing = [
-        one["name"] for one in genesis.body["custodians"] if key_id(unb64u(one["identity"])) not in signed
-    ]
+    missing = not_signed(read_genesis(folder))
     if missing:
         raise InvalidError(
             f"not signed by {', '.join(missing)}: each runs `custodes custodian enroll FOLDER {folder.root}` first"

@@ -50,3 +50,14 @@ def create_app(
     app.include_router(store_routes(PublicObjects(store)))
     app.include_router(exchange_routes(office, desks, ticking))
     return app
+
+
+def create_founding_app(
+    office: Office, desks: Mapping[str, Collection[str]], *, clock: Clock | None = None
+) -> FastAPI:
+    """The app of a network whose custodians have not all signed: questions, and nothing to look at."""
+    app = FastAPI(title="Custodes", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(Boundary)
+    add_problem_handlers(app)
+    app.include_router(exchange_routes(office, desks, clock or SystemClock()))
+    return app

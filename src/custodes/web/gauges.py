@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from custodes.base.clock import SECOND_US
 from custodes.web.board import HealthBoard, View
 
-_STREAM = ["stream", "kind"]
+_STREAM = ["stream", "kind", "assurance"]
 
 
 class BoardCollector(Collector):
@@ -70,12 +70,13 @@ def _streams(view: View) -> Iterable[Metric]:
     lost = CounterMetricFamily("custodes_stream_lost_packets", "Packets that did not arrive", labels=_STREAM)
     for heard in view.recorders:
         for stream in heard.document.streams if not heard.stale else ():
-            labels = [stream.stream, stream.kind]
+            labels = [stream.stream, stream.kind, stream.assurance]
             rate.add_metric(labels, stream.bitrate_bps)
             last.add_metric(labels, stream.last_picture_us / SECOND_US)
             units.add_metric(labels, stream.access_units)
             dropped.add_metric(labels, stream.dropped)
-            lost.add_metric(labels, stream.lost_packets)
+            if stream.assurance == "full":
+                lost.add_metric(labels, stream.lost_packets)
     return rate, last, units, dropped, lost
 
 

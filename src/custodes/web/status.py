@@ -58,7 +58,10 @@ class NetworkStatus(Shown):
 
 
 class StreamStatus(Shown):
-    """A stream; `last_picture_s` is how long ago its last picture came."""
+    """A stream; `last_picture_s` is how long ago its last picture came.
+
+    `lost_packets` is not known of lower assurance, where nobody counts them.
+    """
 
     stream: str
     kind: Kind
@@ -68,7 +71,7 @@ class StreamStatus(Shown):
     bitrate_bps: int = 0
     access_units: int = 0
     dropped: int = 0
-    lost_packets: int = 0
+    lost_packets: int | None = None
     last_picture_us: int = 0
     last_picture_s: float | None = None
 
@@ -226,7 +229,7 @@ def _stream(view: View, heard: Heard[RecorderHealth], health: StreamHealth) -> S
         bitrate_bps=0 if heard.stale else health.bitrate_bps,
         access_units=health.access_units,
         dropped=health.dropped,
-        lost_packets=health.lost_packets,
+        lost_packets=health.lost_packets if health.assurance == "full" else None,
         last_picture_us=health.last_picture_us,
         last_picture_s=age_us / SECOND_US if health.last_picture_us else None,
     )

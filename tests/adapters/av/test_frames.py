@@ -27,7 +27,7 @@ PRINTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size
 SMALL = st.binary(max_size=200)
 UNSIGNED = st.integers(1, (1 << 32) - 1)
 FRAMES = st.one_of(
-    st.builds(Opened, PRINTABLE, SMALL),
+    st.builds(Opened, PRINTABLE, SMALL, PRINTABLE),
     st.builds(Failed, PRINTABLE, PRINTABLE),
     st.builds(Ended),
     st.builds(

@@ -91,6 +91,8 @@ async def test_a_process_that_is_asked_to_end_goes_on_while_it_is_needed(live: L
     task = asyncio.create_task(run_av_session(CameraSource(live.url("live")), sink, CLOCK))
     await begun(sink)
     (pid,) = readers()
+    status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    assert (status["NoNewPrivs"], status.get("Seccomp", "2")) == ("1", "2")
     os.kill(pid, signal.SIGTERM)
     count = len(sink.units)
     async with asyncio.timeout(30):

@@ -19,6 +19,7 @@ from typing import IO
 from custodes.adapters.av.frames import Frame, encode
 from custodes.base.fence.folders import FolderRules, python_folders, restrict_folders
 from custodes.base.fence.process import harden
+from custodes.base.fence.report import FenceReport
 from custodes.base.fence.system import prctl
 
 MAX_MEMORY_BYTES = 1 << 30
@@ -33,11 +34,11 @@ def main() -> int:
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     _bind_to(order["parent"])
-    _fence(Path(order["file"]) if order["file"] else None)
+    fences = _fence(Path(order["file"]) if order["file"] else None)
     # Loaded behind the fences.
     demuxer = import_module("custodes.adapters.av.demuxer")
     try:
-        for frame in demuxer.read(order):
+        for frame in demuxer.read(order, fences):
             _send(out, frame)
     except BrokenPipeError:
         # Nobody waits for more; neither does anybody for this to be tidied up.
@@ -53,13 +54,13 @@ def _bind_to(parent: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def _fence(file: Path | None) -> None:
+def _fence(file: Path | None) -> FenceReport:
     read = [*python_folders(), *(path for path in _SYSTEM if path.exists())]
     if file is not None and file.exists():
         read.append(file)
-    harden()
-    restrict_folders(FolderRules(read=read))
+    report = harden() + restrict_folders(FolderRules(read=read))
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
+    return report
 
 
 def _send(out: IO[bytes], frame: Frame) -> None:

@@ -9,6 +9,8 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
 
+import structlog
+
 from custodes.adapters.av.address import Opening, parse_opening
 from custodes.adapters.av.frames import HEAD, MAX_PAYLOAD_BYTES, Demuxed, Ended, Failed, Frame, Opened, decode
 from custodes.adapters.av.units import UnitReader, codec_of
@@ -33,6 +35,7 @@ _WAITING_BYTES = 1 << 20
 # To start, import and fence the process; what FFmpeg takes beyond its own time-outs to tell of one.
 _START_S = 20.0
 _GRACE_S = 2.0
+_LOG = structlog.get_logger("av")
 _CHILD = (sys.executable, "-I", "-m", "custodes.adapters.av.child")
 _ERRORS: dict[str, type[CustodesError]] = {
     "silent": SilentError,
@@ -133,12 +136,14 @@ async def _opened(process: Process, limits: SessionLimits) -> Opened:
     within_s = _START_S + limits.connect_s + limits.silence_s
     try:
         async with asyncio.timeout(within_s):
-            frame = await _next(process)
+            opened = await _next(process)
     except TimeoutError as error:
         raise UnavailableError(f"the source was not opened within {within_s:g} s") from error
-    if not isinstance(frame, Opened):
+    if not isinstance(opened, Opened):
         raise InvalidError("FFmpeg's process sent pictures before it opened the source")
-    return frame
+    if opened.missing:
+        _LOG.warning("fence missing", process="FFmpeg's", reason=opened.missing)
+    return opened
 
 
 async def _next(process: Process) -> Frame:

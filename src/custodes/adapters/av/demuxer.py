@@ -15,9 +15,10 @@ from custodes.adapters.av.errors import is_silence, translate
 from custodes.adapters.av.frames import Demuxed, Ended, Failed, Frame, Opened
 from custodes.base.errors import CustodesError, InvalidError
 from custodes.base.fence.calls import restrict_calls
+from custodes.base.fence.report import FenceReport
 
 
-def read(order: dict[str, Any]) -> Iterator[Frame]:
+def read(order: dict[str, Any], fences: FenceReport) -> Iterator[Frame]:
     """Open what the order names and take it apart, to its end or its failure.
 
     Once the source is open, no file and no connection is opened any more.
@@ -29,9 +30,9 @@ def read(order: dict[str, Any]) -> Iterator[Frame]:
             if not container.streams.video:
                 raise InvalidError("the source has no video")
             stream = container.streams.video[0]
-            restrict_calls()
+            missing = "; ".join(f"{one.name}: {one.detail}" for one in (fences + restrict_calls()).missing)
             is_open = True
-            yield Opened(stream.codec_context.name, stream.codec_context.extradata or b"")
+            yield Opened(stream.codec_context.name, stream.codec_context.extradata or b"", missing)
             yield from _packets(container, stream, bool(order["file"]))
         yield Ended()
     except av.FFmpegError as error:

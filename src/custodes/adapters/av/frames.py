@@ -22,10 +22,14 @@ MAX_PAYLOAD_BYTES = _PACKET.size + MAX_EXTRADATA_BYTES + MAX_UNIT_BYTES
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The source is open; `codec` as FFmpeg calls it, `extradata` as the container has it."""
+    """The source is open; `codec` as FFmpeg calls it, `extradata` as the container has it.
+
+    `missing`: which fences the process is without, and why; mostly empty.
+    """
 
     codec: str
     extradata: bytes
+    missing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,9 @@ def encode(frame: Frame) -> bytes:
     if isinstance(frame, Demuxed):
         return _frame(_DEMUXED, _encode_packet(frame))
     if isinstance(frame, Opened):
-        return _frame(_OPENED, _text(frame.codec) + frame.extradata[:MAX_EXTRADATA_BYTES])
+        return _frame(
+            _OPENED, _text(frame.codec) + _text(frame.missing) + frame.extradata[:MAX_EXTRADATA_BYTES]
+        )
     if isinstance(frame, Failed):
         return _frame(_FAILED, _text(frame.kind) + _text(frame.message))
     return _frame(_ENDED, b"")
@@ -77,7 +83,8 @@ def decode(kind: int, payload: bytes) -> Frame:
         return _decode_packet(payload)
     if kind == _OPENED:
         codec, rest = _take_text(payload)
-        return Opened(codec, rest)
+        missing, rest = _take_text(rest)
+        return Opened(codec, rest, missing)
     if kind == _FAILED:
         name, rest = _take_text(payload)
         message, rest = _take_text(rest)

@@ -71,6 +71,6 @@ function streamWords(stream) {
   if (stream.last_picture_s !== null) parts.push(`last picture ${ago(stream.last_picture_s)}`);
   if (stream.lost_packets) parts.push(plural(stream.lost_packets, "packet lost", "packets lost"));
   if (stream.dropped) parts.push(plural(stream.dropped, "picture dropped", "pictures dropped"));
-  if (stream.assurance === "lower") parts.push("lower assurance: not over RTSP, losses not counted");
+  if (stream.assurance === "lower") parts.push("lower assurance: not over RTSP, losses not counted, no camera clock");
   return parts.join(" · ");
 }
