@@ -22,6 +22,7 @@ COMMANDS = (
     "hold",
     "check",
     "catalogue",
+    "keystore",
     "witness",
     "verify",
     "simulate",
