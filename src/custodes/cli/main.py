@@ -23,6 +23,7 @@ COMMANDS = (
     "check",
     "catalogue",
     "keystore",
+    "storage",
     "witness",
     "verify",
     "simulate",
