@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from custodes.base.errors import InvalidError, NotFoundError
-from custodes.cli.options import instant_us, ordinals, read_passphrase, show_us
+from custodes.cli.options import instant_us, ordinals, read_passphrase, show_us, size_bytes
 
 
 def _options(file: Path | None) -> argparse.Namespace:
@@ -38,3 +38,17 @@ def test_ordinals() -> None:
     for text in ("0", "7", "3-1", "a", ""):
         with pytest.raises(InvalidError):
             ordinals(text, 6)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("off", 0), ("500GB", 500 * 10**9), ("2TiB", 2 << 40), ("7MiB", 7 << 20), ("1TB", 10**12)],
+)
+def test_sizes(text: str, size: int) -> None:
+    assert size_bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "GiB", "5", "5 GiB", "-5GiB", "1.5GiB", "5gib", "٥GiB x"])
+def test_what_is_no_size(text: str) -> None:
+    with pytest.raises(InvalidError):
+        size_bytes(text)

@@ -167,6 +167,31 @@ async def test_a_hold_is_renewed_from_what_was_taken_out(town: CaseNetwork, tmp_
     assert damage(town) == []
 
 
+async def test_of_two_holds_of_an_epoch_the_right_one_answers(town: CaseNetwork, tmp_path: Path) -> None:
+    first = await held(town, 1, 2, slots=1)
+    request = await town.ask(RECIPIENT)
+    for number in (1, 2):
+        client = town.client(number)
+        whole = (await client.request(request)).file.whole
+        await client.decide(request, scope_of(list(whole)[1:]), "to be kept")
+    second = await town.hold(request, 60 * DAY_US)
+    for number in (1, 2):
+        assert await town.client(number).hold(second) == 2
+    await retain(town, PAST_DEADLINE_US)
+    assert not has_key(town)
+    assert len(objects(town, f"holds/{first.hex()}")) == 2
+    later = await town.ask(RECIPIENT, slots=1)
+    await grant(town, later, 1, 2)
+    assert await opened(town, tmp_path / "first", later, 1, 2) == town.units[0]
+    other = await town.ask(RECIPIENT)
+    with pytest.raises(RefusedError, match="slot 0 of epoch"):
+        await grant(town, other, 1)
+    for number in (1, 2):
+        client = town.client(number)
+        await client.decide(other, scope_of(list((await client.request(other)).file.whole)[1:]), "needed")
+    assert len(await opened(town, tmp_path / "second", other, 1, 2)) == 12
+
+
 async def test_with_too_few_shares_the_key_stays_an_alarm_stands_and_the_hold_ends_it(
     town: CaseNetwork, tmp_path: Path
 ) -> None:
@@ -393,7 +418,7 @@ async def test_a_fetch_for_a_hold_covers_its_epochs_alone(town: CaseNetwork) -> 
     (hold,) = view.state.facts.holds.values()
     with pytest.raises(RefusedError, match="names an epoch that it does not"):
         await client._messages(view, index, "hold", hold.statement, (town.epoch, b"e" * 16))
-    with pytest.raises(RefusedError, match="no such hold"):
+    with pytest.raises(RefusedError, match="no such full hold"):
         await client._messages(view, index, "hold", b"h" * 32, (town.epoch,))
 
 

@@ -765,6 +765,68 @@ def _(n: Any) -> None:
     n.pass_time(3 * DAY_US)
 
 
+def fully_held(n: Any, *shares: int) -> dict[str, Any]:
+    """An epoch past its deadline under a full hold, of which those custodians took their shares."""
+    header = opened(n)
+    n.account(closed=[{"count": 0, "epoch": header["epoch"], "last": b64(bytes(32))}])
+    decisions = granted(n)
+    n.release(1, decisions)
+    n.release(2, decisions)
+    n.disclose()
+    n.add("hold", hold(n, header, "full"), n.keeper)
+    for custodian in shares:
+        body = {"custodian": custodian, "header": b64(n.header_hash(header)), "hold": b64(b"full" * 4)}
+        n.add("hold-share", body | {"message": b64(bytes(32))}, n.custodians[custodian - 1])
+    n.pass_time(3 * DAY_US)
+    return header
+
+
+def end_hold(n: Any, **changes: Any) -> None:
+    item = {"epoch": b64(bytes(16)), "index": 0, "pool": b64(b"full" * 4)} | changes
+    n.add("shred", {"items": [item], "reason": "hold"}, n.keeper)
+
+
+def test_a_quorum_of_hold_shares_lets_the_key_go_and_the_hold_ends(
+    network: Any, check: Callable[..., Any]
+) -> None:
+    shred(network, fully_held(network, 1, 3))
+    network.pass_time(18 * DAY_US)
+    end_hold(network)
+    assert check(network)[1]["findings"] == []
+
+
+@breaks("shred-hold")
+def _(n: Any) -> None:
+    shred(n, fully_held(n, 2))
+
+
+@breaks("shred-hold")
+def _(n: Any) -> None:
+    header = fully_held(n, 1, 2)
+    item = {"epoch": header["epoch"], "index": header["shred"]["index"], "pool": b64(n.pool)}
+    n.add("shred", {"items": [item], "reason": "erasure"}, n.keeper)
+
+
+@breaks("shred-hold")
+def _(n: Any) -> None:
+    shred(n, fully_held(n, 1, 2))
+    end_hold(n)
+
+
+@breaks("shred-known")
+def _(n: Any) -> None:
+    shred(n, fully_held(n, 1, 2))
+    n.pass_time(18 * DAY_US)
+    end_hold(n, pool=b64(n.pool))
+    end_hold(n)
+
+
+@breaks("shred-overdue")
+def _(n: Any) -> None:
+    shred(n, fully_held(n, 1, 2))
+    n.pass_time(20 * DAY_US)
+
+
 @breaks("epoch-unaccounted")
 def _(n: Any) -> None:
     opened(n)

@@ -174,6 +174,7 @@ def hold(options: argparse.Namespace) -> int:
         if not waiting:
             print("No hold waits for your shares.")
         for one in waiting:
+            print("\n".join(request_in_words(await client.request(one.request))))
             count = await client.hold(one.hold)
             print(f"Took your shares of {count} minutes out for hold {one.hold.hex()}, and no others.")
             print(f"They open to you alone, until {show_us(one.until_us)}; then their key is destroyed.")

@@ -22,6 +22,8 @@ COMMANDS = (
     "hold",
     "check",
     "catalogue",
+    "keystore",
+    "storage",
     "witness",
     "verify",
     "simulate",

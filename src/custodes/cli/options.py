@@ -84,6 +84,7 @@ def _check(data: bytes) -> str:
 
 
 _UNITS_US = {"s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
+_UNITS_BYTES = {"MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "GB": 10**9, "TB": 10**12}
 _PERIOD_NAMES = {
     "slot": "slot_us",
     "reel": "reel_us",
@@ -99,6 +100,17 @@ def duration_us(text: str) -> int:
     if unit not in _UNITS_US or not number.isdigit():
         raise InvalidError(f"not a length of time: {text!r}; write it as 10s, 5m, 24h or 7d")
     return int(number) * _UNITS_US[unit]
+
+
+def size_bytes(text: str) -> int:
+    """Bytes of `500GB`, `50GiB`, `2TiB`, or of `off`, which is 0. Errors: InvalidError."""
+    if text == "off":
+        return 0
+    for unit, factor in _UNITS_BYTES.items():
+        number = text.removesuffix(unit)
+        if number != text and number.isdecimal():
+            return int(number) * factor
+    raise InvalidError(f"not a size: {text!r}; write it as 50GiB, 500GB, 2TiB, or off")
 
 
 def periods_of(text: str | None) -> Periods:

@@ -23,7 +23,7 @@ from custodes.base.ids import new_id, parse_hex
 from custodes.base.keys import SIGNING_KEY_BYTES, Signed, sign_body
 from custodes.custody.card import Card, parse_card
 from custodes.custody.roster import FirstStaff, RosterDraft, genesis_body, network_id, sign_genesis
-from custodes.deploy.layout import NetworkFolder, NetworkSettings
+from custodes.deploy.layout import NetworkFolder, NetworkSettings, write_settings
 from custodes.ledger.entries.people import GENESIS_TYPE
 from custodes.ledger.rules.people import Actor, Periods
 from custodes.services.parcels import Parcel, parcel_bytes
@@ -138,7 +138,7 @@ def _write(folder: NetworkFolder, founding: Founding, body: dict[str, Any]) -> N
         spool_volume=create_mark(folder.spool, SystemFiles()),
         http_port=founding.http_port,
     )
-    replace_file(folder.settings_file, settings.to_json().encode("utf-8"))
+    write_settings(folder, settings)
 
 
 def _slug(name: str) -> str:

@@ -1,6 +1,6 @@
 """Where an embedded network keeps what.
 
-network.json               the id and how to reach the network; written once by `init`
+network.json               the id and how to reach the network, written by `init`; `storage` sets the free space to keep
 genesis.json               the genesis and the signatures gathered so far
 operator/                  O's keys; belong on a shelf, not on this machine
 staff/<pseudonym>.key      the first staff keys; each belongs with its person
@@ -19,6 +19,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from custodes.adapters.durable_file import replace_file
 from custodes.base.errors import CorruptError, NotFoundError
 
 
@@ -103,7 +104,10 @@ class NetworkFolder:
 
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
-    """What `init` fixed about a deployment; not secret."""
+    """What is fixed about a deployment; not secret.
+
+    `keep_free_bytes`: below so much free space in the store the oldest footage goes early; 0: never.
+    """
 
     network: bytes
     recorder: bytes
@@ -111,12 +115,14 @@ class NetworkSettings:
     spool_volume: bytes
     http_port: int
     version: int = 1
+    keep_free_bytes: int = 0
 
     def to_json(self) -> str:
         """The file's text."""
         return json.dumps(
             {
                 "http_port": self.http_port,
+                "keep_free_bytes": self.keep_free_bytes,
                 "network": self.network.hex(),
                 "recorder": self.recorder.hex(),
                 "spool_volume": self.spool_volume.hex(),
@@ -127,10 +133,18 @@ class NetworkSettings:
         )
 
 
+def write_settings(folder: NetworkFolder, settings: NetworkSettings) -> None:
+    """Replace network.json. Durability: on disk when it returns."""
+    replace_file(folder.settings_file, settings.to_json().encode("utf-8"))
+
+
 def read_settings(folder: NetworkFolder) -> NetworkSettings:
     """Errors: NotFoundError when the folder is no network's; CorruptError."""
     try:
         value = json.loads(folder.settings_file.read_text("utf-8"))
+        keep_free_bytes = value.get("keep_free_bytes", 0)
+        if type(keep_free_bytes) is not int or keep_free_bytes < 0:
+            raise ValueError("keep_free_bytes is no number of bytes")
         return NetworkSettings(
             network=bytes.fromhex(value["network"]),
             recorder=bytes.fromhex(value["recorder"]),
@@ -138,8 +152,9 @@ def read_settings(folder: NetworkFolder) -> NetworkSettings:
             spool_volume=bytes.fromhex(value["spool_volume"]),
             http_port=int(value["http_port"]),
             version=int(value["version"]),
+            keep_free_bytes=keep_free_bytes,
         )
     except FileNotFoundError as error:
         raise NotFoundError(f"{folder.root} is no network's folder; `custodes init` makes one") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptError(f"{folder.settings_file.name} is damaged") from error

@@ -19,6 +19,7 @@ MAX_RETENTION_US = 366 * DAY_US
 JUSTIFIED_FROM_US = 72 * HOUR_US
 MAX_REVIEW_DAYS = 1830
 MAX_TEXT = 500
+MIN_KEEP_FREE_BYTES = 1 << 30
 _REQUIRED = {
     "name": "name",
     "site": "site",
@@ -68,6 +69,20 @@ def check_retention(retention_us: int, justification: str) -> None:
         raise InvalidError("retention_us: must be from 1 hour to 366 days")
     if retention_us > JUSTIFIED_FROM_US and not justification:
         raise InvalidError("justification: a retention over 72 hours needs one")
+
+
+def check_keep_free(keep_free_bytes: int, volume_bytes: int) -> None:
+    """How much of the store's volume may be kept free by shredding the oldest footage early; 0 is never.
+
+    Under the least a pass a minute comes too late; over half, what the disk was bought for would be deleted.
+    Errors: InvalidError.
+    """
+    most = volume_bytes // 2
+    if keep_free_bytes and not MIN_KEEP_FREE_BYTES <= keep_free_bytes <= most:
+        raise InvalidError(
+            f"keep_free_bytes: must be 0, or from {MIN_KEEP_FREE_BYTES >> 30} GiB to half of the volume,"
+            f" {most / (1 << 30):.1f} GiB; it is {keep_free_bytes / (1 << 30):.1f} GiB"
+        )
 
 
 def check_assignment(assignment: Assignment, camera: Camera) -> None:

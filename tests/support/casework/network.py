@@ -322,12 +322,14 @@ class CaseNetwork:
         full = {**body, "made_us": self.clock.utc_us(), "network": b64u(self.id)}
         return canon(sign_body(type_, full, key).to_json())
 
-    async def draft(self, recipient: SealingKey, who: str = "inv", **changes: Any) -> Draft:
-        """A wish for the first three slots."""
+    async def draft(self, recipient: SealingKey, who: str = "inv", slots: int = 3, **changes: Any) -> Draft:
+        """A wish for the first three slots, or so many."""
         view = LedgerView(self.id, self.keeper.fetching._store.get)
         await asyncio.to_thread(view.refresh)
         epoch = view.state.epoch(self.epoch)
-        found = scope_of_time(view, CAMERA, "main", epoch.utc0_us + 1, epoch.utc0_us + 29 * SECOND_US)
+        found = scope_of_time(
+            view, CAMERA, "main", epoch.utc0_us + 1, epoch.utc0_us + (10 * slots - 1) * SECOND_US
+        )
         shown = {
             "camera": CAMERA,
             "from_us": found.from_us,
@@ -350,9 +352,9 @@ class CaseNetwork:
         answer: dict[str, Any] = parse_canon(await self.discloser.desks()["sign"](canon(signed.to_json())))
         return answer
 
-    async def ask(self, recipient: SealingKey) -> bytes:
+    async def ask(self, recipient: SealingKey, slots: int = 3) -> bytes:
         """A request that two people signed; its hash."""
-        draft = await self.draft(recipient)
+        draft = await self.draft(recipient, slots=slots)
         await self.sign(draft, "inv")
         assert "index" in await self.sign(draft, "super")
         return draft.file.hash

@@ -41,6 +41,9 @@ class KeyStore:
         self._lock = threading.Lock()
         self.torn: tuple[TornRecord, ...] = ()
         self.disagreeing: tuple[bytes, ...] = ()
+        # By copy, since it was opened: keys destroyed that the ledger had shredded; keys taken over from the other.
+        self.purged = [0] * COPIES
+        self.filled = [0] * COPIES
 
     @classmethod
     def create(cls, paths: tuple[Path, Path], capacity: int, files: FileOperations | None = None) -> KeyStore:
@@ -209,7 +212,9 @@ class KeyStore:
             return
         try:
             self._check_header(number, copy.header)
-            copy.destroy([key_id for key_id in copy.live if shredded(key_id)])
+            gone = [key_id for key_id in copy.live if shredded(key_id)]
+            copy.destroy(gone)
+            self.purged[number] += len(gone)
             # A torn destruction may have left the seed and spoilt the id; that goes when the copies agree.
             copy.wipe_torn([slot for slot in copy.torn if shredded(copy.torn_id(slot))])
         except BaseException:
@@ -230,9 +235,11 @@ class KeyStore:
         """What one copy says is destroyed goes from the other; what one lacks it gets."""
         for step in (_destroy_alike, _fill_alike):
             for number, (copy, other) in enumerate(self._pairs()):
+                before = len(copy.live)
                 try:
                     with self._noting(number):
                         step(copy, other)
+                        self.filled[number] += max(0, len(copy.live) - before)
                 except CustodesError:
                     # Noted; the store goes on with the other copy alone, until this one is tried again.
                     copy.close()

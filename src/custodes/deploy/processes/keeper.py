@@ -119,7 +119,17 @@ def open_keeper(folder: NetworkFolder, tell: _Tell, clock: Clock | None = None) 
             folder.keeper / "settings-number",
         ),
         pools=PoolMaker(ledger, store, keystore, signing),
-        retention=Retention(ledger, store, keystore, catalogue, database, signing, clock, holding),
+        retention=Retention(
+            ledger,
+            store,
+            keystore,
+            catalogue,
+            database,
+            signing,
+            clock,
+            holding,
+            settings.keep_free_bytes,
+        ),
         publish_health=tell.health,
         settings_changed=tell.settings_changed,
     )

@@ -215,4 +215,5 @@ def _add(facts: Facts, candidate: Candidate, header: dict[str, Any], roster: Ros
         sealed_to=tuple(roster.identities[one["index"]] for one in header["custodians"]),
     )
     facts.epochs.add(epoch)
-    pool.epochs[epoch.key_index] = (*pool.epochs.get(epoch.key_index, ()), epoch.id)
+    pool.use(epoch.key_index, epoch.id, candidate.admitted_us)
+    facts.recorders[pool.recorder].cameras.add(epoch.camera)

@@ -31,6 +31,25 @@ class Pool:
     shredded: bytearray
     # Key index -> its live epochs; a key's row goes when it is shredded.
     epochs: dict[int, tuple[bytes, ...]] = field(default_factory=dict)
+    # When its first epoch was admitted, 0: none was; and the highest index that an epoch has had.
+    begun_us: int = 0
+    highest: int = -1
+    # Keys without an epoch below one that has had one -> when that was admitted.
+    overtaken: dict[int, int] = field(default_factory=dict)
+
+    def use(self, index: int, epoch: bytes, admitted_us: int) -> None:
+        """An epoch has that key."""
+        self.epochs[index] = (*self.epochs.get(index, ()), epoch)
+        self.begun_us = self.begun_us or admitted_us
+        self.overtaken.pop(index, None)
+        passed = range(self.highest + 1, index)
+        self.overtaken.update((one, admitted_us) for one in passed if not self.shredded[one])
+        self.highest = max(self.highest, index)
+
+    @property
+    def ahead(self) -> int:
+        """How many keys behind the highest that an epoch has had are not shredded."""
+        return self.shredded.count(0, self.highest + 1)
 
     @property
     def unused(self) -> int:
@@ -64,6 +83,7 @@ def admit_shred(facts: Facts, candidate: Candidate) -> bool:
     for item in items:
         pool = facts.pools[item["pool"]]
         pool.shredded[item["index"]] = 1
+        pool.overtaken.pop(item["index"], None)
         for epoch in pool.epochs.pop(item["index"], ()):
             facts.epochs.shred(epoch)
     return False

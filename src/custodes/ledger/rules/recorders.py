@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from custodes.base.clock import MINUTE_US
@@ -28,6 +28,8 @@ class Recorder:
     number: int = 0
     run: int | None = None
     minute_us: int = 0
+    # Cameras that it has had an epoch of.
+    cameras: set[bytes] = field(default_factory=set)
 
 
 def recorder_named(facts: Facts, recorder: bytes) -> Recorder:

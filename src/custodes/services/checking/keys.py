@@ -41,7 +41,10 @@ def check_keys(folders: Sequence[Path], state: LedgerState) -> Iterator[Finding]
     if len({copy.header.store_id for _, copy in copies}) > 1:
         yield Finding(FindingKind.KEYS, str(folders[0]), "the copies are of two key stores")
         return
+    # A copy that was made anew has no trace of what the other says is destroyed.
+    destroyed = set().union(*(copy.destroyed for _, copy in copies))
     for folder, copy in copies:
+        copy.destroyed |= destroyed
         if copy.torn:
             yield Finding(FindingKind.KEYS, str(folder), f"{copy.torn} records are torn")
         yield from _check_copy(folder, copy, state)

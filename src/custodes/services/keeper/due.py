@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from custodes.base.clock import HOUR_US
 from custodes.ledger.rules.epochs import Epoch
 from custodes.ledger.rules.holds import is_taken
 from custodes.ledger.rules.pools import SPACE_FLOOR_US
@@ -18,7 +19,7 @@ from custodes.ledger.rules.state import LedgerState
 
 @dataclass(frozen=True, slots=True)
 class DueKey:
-    """A shred key that may be destroyed, the epochs that have it, and since when it may."""
+    """A shred key that may be destroyed, the epochs that have it, none for an unused one, and since when it may."""
 
     pool: bytes
     index: int
@@ -94,6 +95,41 @@ def _may_go_for_space(state: LedgerState, epoch: Epoch, now_us: int) -> bool:
     # A key that several epochs have is left to their deadlines: the younger ones are not the oldest.
     alone = len(state.facts.pools[epoch.pool].epochs[epoch.key_index]) == 1
     return epoch.closed and alone and now_us > epoch.utc0_us + SPACE_FLOOR_US
+
+
+def overtaken_keys(state: LedgerState, now_us: int, limit: int) -> list[DueKey]:
+    """Keys without an epoch that no epoch can be entered with any more; `epochs` is empty.
+
+    A recorder takes keys in order and hands its Epoch entries in in order. A key that a later one has overtaken in
+    the ledger thus was taken before, and its epoch's deadline is past when the longest retention of that recorder's
+    cameras is over since. The keys behind the last one used may still be taken; they stay.
+    """
+    later_us: dict[bytes, int] = {}
+    found: list[DueKey] = []
+    for pool in reversed(state.facts.pools.values()):
+        wait_us = _longest_wait_us(state, pool.recorder)
+        overtaken = dict(pool.overtaken)
+        if pool.begun_us and pool.recorder in later_us and pool.highest < pool.count - 1:
+            # The recorder has gone on to another pool: it has taken all of this one.
+            rest = range(pool.highest + 1, pool.count)
+            overtaken.update((index, later_us[pool.recorder]) for index in rest if not pool.shredded[index])
+        if pool.begun_us:
+            later_us[pool.recorder] = min(later_us.get(pool.recorder, pool.begun_us), pool.begun_us)
+        found += [
+            DueKey(pool.id, index, (), since_us + wait_us)
+            for index, since_us in overtaken.items()
+            if since_us + wait_us <= now_us
+        ]
+    return heapq.nsmallest(limit, found, key=lambda key: key.since_us)
+
+
+def _longest_wait_us(state: LedgerState, recorder: bytes) -> int:
+    """From when an epoch was taken in hand to when it can no longer be entered, an hour for clocks that differ."""
+    cameras = state.facts.recorders[recorder].cameras
+    kept_us = (
+        retention_us for camera in cameras for _, retention_us in state.facts.cameras[camera].retentions
+    )
+    return HOUR_US + state.genesis.periods.epoch_us + max(kept_us, default=0)
 
 
 def ended_holds(state: LedgerState, now_us: int) -> list[bytes]:

@@ -60,6 +60,7 @@ _LOG = structlog.get_logger("holds")
 class Held:
     """A message that is kept for a hold: where, and its hash as the ledger states it."""
 
+    hold: Hold
     place: HeldPlace
     message: bytes
 
@@ -336,7 +337,7 @@ def _waiting(state: LedgerState, now_us: int) -> list[tuple[int, list[Held]]]:
 
 def _held(hold: Hold, epoch: Epoch, identity: bytes) -> Held:
     share = hold.shares_of(epoch.id)[identity]
-    return Held(HeldPlace(hold.id, share.custodian, epoch.id, epoch.header_hash), share.message)
+    return Held(hold, HeldPlace(hold.id, share.custodian, epoch.id, epoch.header_hash), share.message)
 
 
 def _is_of(path: str, ended: Callable[[bytes], bool]) -> bool:

@@ -79,6 +79,15 @@ class PoolMaker:
         return publics
 
 
+def keys_ahead(state: LedgerState, recorder: bytes) -> int:
+    """How many keys the recorder may still take: none that it has passed over, as after a long cut."""
+    ahead, has_gone_on = 0, False
+    for pool in reversed(state.pools_of(recorder)):
+        if not (pool.begun_us and has_gone_on):
+            ahead += pool.ahead
+        has_gone_on = has_gone_on or bool(pool.begun_us)
+    return ahead
+
+
 def _missing(state: LedgerState, recorder: bytes, streams: int) -> int:
-    unused = sum(pool.unused for pool in state.pools_of(recorder))
-    return wanted_keys(streams, state.genesis.periods) - unused
+    return wanted_keys(streams, state.genesis.periods) - keys_ahead(state, recorder)

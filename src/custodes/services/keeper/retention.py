@@ -36,7 +36,15 @@ from custodes.ledger.rules.state import LedgerState
 from custodes.ledger.tiles import CHECKPOINT_PATH
 from custodes.services.keeper.catalogue import SHRED_TYPE, catalogue_fault
 from custodes.services.keeper.deletion import Deleted, delete_epochs
-from custodes.services.keeper.due import Backlog, DueKey, backlog, due_keys, ended_holds, keys_for_space
+from custodes.services.keeper.due import (
+    Backlog,
+    DueKey,
+    backlog,
+    due_keys,
+    ended_holds,
+    keys_for_space,
+    overtaken_keys,
+)
 from custodes.services.keeper.fetching import shred_id
 from custodes.services.keeper.holding import Holding, short_holds
 from custodes.services.keeper.ledger_thread import LedgerThread
@@ -109,11 +117,14 @@ class Retention:
         self._steps.check()
         await self._check_all_there()
         keys = await self._ledger.run(self._end_holds) + await self._shred_due(until_us)
+        unused = await self._shred_all(
+            "unused", until_us, lambda state: overtaken_keys(state, self._clock.utc_us(), MAX_KEYS)
+        )
         deleted = await self._delete_shredded(until_us)
         trimmed, faults = await self._trim_kept(until_us)
         await self._delete_ended()
         for_space, room, alarm = await self._make_room(until_us)
-        report = await self._report(keys, deleted + trimmed + room, for_space, [alarm, *faults])
+        report = await self._report(keys + unused, deleted + trimmed + room, for_space, [alarm, *faults])
         self.last = report
         if report.keys or report.deleted.epochs:
             _LOG.info("forgotten", keys=report.keys, epochs=report.deleted.epochs, reels=report.deleted.reels)
@@ -178,7 +189,14 @@ class Retention:
         if not keys:
             return 0
         self._keystore.destroy([shred_id(key.pool, key.index) for key in keys])
-        items = [{"epoch": b64u(key.epochs[0]), "index": key.index, "pool": b64u(key.pool)} for key in keys]
+        items = [
+            {
+                "epoch": b64u(key.epochs[0] if key.epochs else NO_EPOCH),
+                "index": key.index,
+                "pool": b64u(key.pool),
+            }
+            for key in keys
+        ]
         self._enter(items, reason)
         return len(keys)
 
