@@ -74,7 +74,7 @@ def run(root: Path, port: int, kills: int, footage: Path, seed: int = 1) -> Kill
                 killed_us = _kill(network, what)
                 report.kills[what] = report.kills.get(what, 0) + 1
                 network.wait_for(
-                    f"{what} again", lambda what=what: _pid(network, what) is not None, BACK_WITHIN_S
+                    f"{what} again", lambda what=what: pid_of(network, what) is not None, BACK_WITHIN_S
                 )
                 time.sleep(HEALTH_STALE_S)
                 network.wait_for(f"recording after {what} was killed", network.all_recording, BACK_WITHIN_S)
@@ -92,7 +92,7 @@ def run(root: Path, port: int, kills: int, footage: Path, seed: int = 1) -> Kill
 
 
 def _kill(network: DemoNetwork, what: str) -> int:
-    pid = _pid(network, what)
+    pid = pid_of(network, what)
     if pid is None:
         raise RuntimeError(f"no process {what} to kill")
     killed_us = time.time_ns() // 1000
@@ -100,7 +100,8 @@ def _kill(network: DemoNetwork, what: str) -> int:
     return killed_us
 
 
-def _pid(network: DemoNetwork, what: str) -> int | None:
+def pid_of(network: DemoNetwork, what: str) -> int | None:
+    """The process of a running network that has this name among PROCESSES."""
     assert network.server is not None
     for child in psutil.Process(network.server.pid).children():
         try:
@@ -115,7 +116,7 @@ def _pid(network: DemoNetwork, what: str) -> int | None:
 def _compare(
     network: DemoNetwork, cameras: DemoCameras, kills: list[tuple[int, int]], report: KillReport
 ) -> None:
-    names = _streams(network)
+    names = camera_names(network)
     for stream, units in open_everything(network).items():
         truth = [(utc_us, sha) for utc_us, sha, delivered in cameras.truth(names[stream]) if delivered]
         sent = {sha for _, sha in truth}
@@ -187,7 +188,8 @@ def _slot_keys(data: bytes, keystore: KeyStore, folders: dict[int, CustodianFold
     return keys
 
 
-def _streams(network: DemoNetwork) -> dict[str, str]:
+def camera_names(network: DemoNetwork) -> dict[str, str]:
+    """By stream, in hex, the name of its camera."""
     view = LedgerView(network.id, lambda path: (network.folder.store / path).read_bytes())
     view.refresh()
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import structlog
 from custodes.base.fence.report import FenceReport
 from custodes.deploy.layout import NetworkFolder
 from custodes.deploy.processes.fences import set_fences
+from custodes.deploy.volumes import is_shut_out
 
 Entry = Callable[[NetworkFolder, FenceReport], Awaitable[None]]
 ROLES = ("keeper", "discloser", "recorder", "web")
@@ -28,7 +29,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Harden, then serve until SIGTERM or SIGINT."""
+    """Harden, then serve until SIGTERM or SIGINT; SIGHUP: a volume is back, and may be shut out."""
     folder = NetworkFolder(options.folder.resolve())
     report = set_fences(options.role, folder)
     for fence in report.missing:
@@ -36,11 +37,14 @@ def run(options: argparse.Namespace) -> int:
     # Loaded behind the fences: this library and all that a role needs make threads or read files of their own.
     import uvloop
 
-    uvloop.run(_until_told(_entry(options.role), folder, report))
+    volumes = (folder.store, folder.spool) if options.role == "recorder" else (folder.store,)
+    uvloop.run(_until_told(_entry(options.role), folder, report, volumes))
     return 0
 
 
-async def _until_told(entry: Entry, folder: NetworkFolder, report: FenceReport) -> None:
+async def _until_told(
+    entry: Entry, folder: NetworkFolder, report: FenceReport, volumes: Sequence[Path]
+) -> None:
     async def serve() -> None:
         await entry(folder, report)
 
@@ -48,6 +52,20 @@ async def _until_told(entry: Entry, folder: NetworkFolder, report: FenceReport) 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, task.cancel)
+
+    async def look() -> None:
+        # A volume is back. Where the fences shut it out, whoever started this process starts it anew.
+        if await asyncio.to_thread(is_shut_out, volumes):
+            structlog.get_logger("process").warning("a volume was mounted anew: this process ends")
+            task.cancel()
+
+    looks: set[asyncio.Task[None]] = set()
+
+    def hung_up() -> None:
+        looks.add(one := loop.create_task(look()))
+        one.add_done_callback(looks.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, hung_up)
     try:
         await task
     except asyncio.CancelledError:

@@ -19,6 +19,7 @@ from custodes.deploy.layout import NetworkFolder, NetworkSettings, read_settings
 from custodes.deploy.processes.connection import BUS_VARIABLE
 from custodes.deploy.running import is_running, serving
 from custodes.deploy.supervisor import Child, Supervisor, python_child
+from custodes.deploy.volumes import watch_volumes
 from custodes.web.app import create_founding_app
 from custodes.web.server import serve as web_serve
 
@@ -47,7 +48,12 @@ async def serve(folder: NetworkFolder, started: Callable[[NetworkSettings, Super
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, supervisor.stop)
             started(settings, supervisor)
-            await supervisor.run()
+            volumes = ((folder.store, settings.store_volume), (folder.spool, settings.spool_volume))
+            watching = asyncio.ensure_future(watch_volumes(volumes, lambda: supervisor.send(signal.SIGHUP)))
+            try:
+                await supervisor.run()
+            finally:
+                watching.cancel()
         finally:
             await server.stop()
 

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -44,6 +45,13 @@ class Supervisor:
     def stop(self) -> None:
         """Ask `run` to end the children, last started first, and return."""
         self._stopping.set()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to every child that runs now."""
+        for child in self._children:
+            if child.process is not None and child.process.returncode is None:
+                with suppress(ProcessLookupError):
+                    child.process.send_signal(number)
 
     async def run(self) -> None:
         """Start all and keep them alive until `stop`."""

@@ -52,10 +52,14 @@ class _Place:
 
 
 class HealthBoard:
-    """Listens to `health.*`. `expected` processes are missed from the start, others once they were heard."""
+    """Listens to `health.*`. `expected` processes are missed from the start, others once they were heard.
+
+    `store_fault`: why the store cannot be read, "" while it can; the first of the alarms.
+    """
 
     def __init__(self, clock: Clock, expected: Iterable[str] = ("keeper", "discloser")) -> None:
         self._clock = clock
+        self.store_fault = ""
         self._places = {name: _Place(clock.boot_us()) for name in sorted(expected)}
 
     async def hear(self, subject: str, data: bytes) -> None:
@@ -93,7 +97,7 @@ class HealthBoard:
         return View(self._clock.utc_us(), tuple(recorders), keeper, discloser, self._alarms(now_us))
 
     def _alarms(self, now_us: int) -> tuple[str, ...]:
-        own: list[str] = []
+        own = [self.store_fault] if self.store_fault else []
         told: list[str] = []
         for name, place in sorted(self._places.items()):
             label = self._label(name)

@@ -51,4 +51,4 @@ def test_another_volume_is_not_taken_for_it(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError):
         objects.get("a/b")
     with pytest.raises(UnavailableError):
-        ReadOnlyObjects(tmp_path / "s", store.volume_id)
+        ReadOnlyObjects(tmp_path / "s", store.volume_id).check()

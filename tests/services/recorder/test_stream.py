@@ -229,11 +229,13 @@ async def test_a_disk_that_takes_nothing_costs_whole_groups_of_pictures_and_litt
     queued = driven.service.spool.health().queued_bytes
     assert 60_000 < queued < 60_000 + 5 * 2000 * 12
     assert driven.stream.counts.dropped > 200
+    assert (driven.stream.state, driven.stream.missing_reason) == (StreamState.AWAY, reason)
     files.mend()
     async with asyncio.timeout(60):
         while driven.service.spool.health().queued_bytes > 10_000:
             await asyncio.sleep(0.01)
     after = await driven.play(6, size=2000)
+    assert driven.stream.missing_reason is None
     _, units, stated = await driven.finish()
     recorded = [unit.sha256 for unit in units]
     assert recorded[-len(after) :] == after

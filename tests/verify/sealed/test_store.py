@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 from collections.abc import Callable
 from typing import Any
@@ -162,6 +163,10 @@ def test_a_cut_is_valid_only_where_a_statement_says_so(store: Any, deep: Deep) -
     store.account(sealed, run=2, previous_run=1, closed=closed, cuts=[cut])
     code, report = deep(store)
     assert (code, report["findings"]) == (0, [])
+    stream, epoch = (base64.urlsafe_b64decode(header[name] + "==").hex() for name in ("stream", "epoch"))
+    where = f"stream {stream} epoch {epoch} sequence 1 after chunk {sealed[1].chunks}"
+    what = f"1 envelopes end early, as after a crash: {where}"
+    assert what in [claim["what"] for claim in report["claimed"]]
 
 
 def test_a_cut_that_nobody_states_is_found(store: Any, deep: Deep) -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 from custodes_verify.ledger import Ledger
 from custodes_verify.report import LOWER_ASSURANCE, Report, instant
 from custodes_verify.rules.state import State
+from custodes_verify.schema import Body
 
 _HOUR_US = 3_600_000_000
 _DAY_US = 24 * _HOUR_US
@@ -126,3 +127,13 @@ def _claim_recorders(state: State, report: Report) -> None:
         report.claim("recorders", f"gaps and their reasons: {listed}")
     if state.counts.get("envelopes"):
         report.claim("recorders", f"{state.counts['envelopes']} envelopes sealed")
+    if state.newest_cuts:
+        listed = "; ".join(map(_cut, state.newest_cuts))
+        before = ": " if state.counts["cuts"] == len(state.newest_cuts) else "; the newest are: "
+        what = f"{state.counts['cuts']} envelopes end early, as after a crash"
+        report.claim("recorders", f"{what}{before}{listed}")
+
+
+def _cut(cut: Body) -> str:
+    where = f"stream {cut['stream'].hex()} epoch {cut['epoch'].hex()} sequence {cut['sequence']}"
+    return f"{where} after chunk {cut['chunks']}"

@@ -14,13 +14,17 @@ from custodes.base.errors import InvalidError, NotFoundError, RefusedError, Unav
 class ReadOnlyObjects:
     """Objects below a folder on a local volume, read without a lock or a file of its own.
 
+    It may be made while the volume is away; reading then says so.
     Errors: as ObjectStore; RefusedError from everything that would write.
     """
 
     def __init__(self, root: Path, volume_id: bytes) -> None:
-        check_mark(root, volume_id)
         self.root = root
         self._volume_id = volume_id
+
+    def check(self) -> None:
+        """Make sure that the volume is there. Errors: UnavailableError."""
+        check_mark(self.root, self._volume_id)
 
     def get(self, path: str) -> bytes:
         """The whole object. Errors: NotFoundError."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from custodes.adapters.bus.subjects import EVERY_HEALTH, Process, Role
 from custodes.adapters.objects.readonly import ReadOnlyObjects
 from custodes.base.clock import SystemClock
@@ -12,10 +14,11 @@ from custodes.services.bus_office import OUTSIDE, BusOffice
 from custodes.web.app import create_app
 from custodes.web.board import HealthBoard
 from custodes.web.server import serve
+from custodes.web.watch import watch_store
 
 
 async def run_web(folder: NetworkFolder, fences: FenceReport) -> None:
-    """Serve until cancelled."""
+    """Serve until cancelled; also while the store is away, for then the page is needed most."""
     settings = read_settings(folder)
     store = ReadOnlyObjects(folder.store, settings.store_volume)
     clock = SystemClock()
@@ -26,4 +29,6 @@ async def run_web(folder: NetworkFolder, fences: FenceReport) -> None:
         app = create_app(
             board, BusOffice(bus), store, settings.network, OUTSIDE, place=str(folder.root), clock=clock
         )
-        await serve(app, settings.http_port)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(watch_store(store.check, board))
+            group.create_task(serve(app, settings.http_port))

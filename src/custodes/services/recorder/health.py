@@ -8,12 +8,18 @@ from typing import Any
 from custodes.base.canon import canon
 from custodes.base.clock import DAY_US, Clock
 from custodes.base.fence.report import FenceReport
-from custodes.custody.accounts import Gap
+from custodes.custody.accounts import Gap, GapReason
 from custodes.services.recorder.service import GAPS_SHOWN, RecorderService, Recording
 from custodes.services.recorder.standing import StreamState
 
 MAX_ALARMS = 50
 MAX_TEXT = 500
+# Why pictures that a camera sends are not recorded.
+_LEFT_OUT: dict[GapReason | None, str] = {
+    GapReason.STORAGE: "the disk takes nothing more: pictures are left out",
+    GapReason.OVERLOAD: "the disk is too slow: pictures are left out",
+    GapReason.WAITING_FOR_KEY_FRAME: "waiting for a key frame",
+}
 
 
 def health_document(service: RecorderService, fences: FenceReport | None = None) -> bytes:
@@ -91,7 +97,7 @@ def _reason(recording: Recording, state: StreamState) -> str:
     if state is StreamState.RECORDING:
         seconds = (recording.stream.gops.expected_us or 0) / 1_000_000
         return f"key frames {seconds:.0f} s apart" if recording.stream.gops.is_long else ""
-    return recording.connection.health.last_error
+    return _LEFT_OUT.get(recording.stream.missing_reason) or recording.connection.health.last_error
 
 
 def _plain(text: str) -> str:

@@ -163,6 +163,11 @@ class StreamRecorder:
         return self._gaps.take(self._clock.utc_us())
 
     @property
+    def missing_reason(self) -> GapReason | None:
+        """Why nothing is recorded now; None while something is."""
+        return self._gaps.reason if self._gaps.from_us is not None else None
+
+    @property
     def last_picture_us(self) -> int:
         """UTC of the last recorded picture, by the clock of now; 0 without any."""
         return self._last_utc_us() if self.counts.last_unit_us else 0

@@ -69,6 +69,8 @@ def _count(state: State, entry: Entry) -> None:
         counts[name] = counts.get(name, 0) + 1
     if entry.name in ("account", "restart"):
         counts["envelopes"] = counts.get("envelopes", 0) + entry.body["envelopes"]
+        counts["cuts"] = counts.get("cuts", 0) + len(entry.body["cuts"])
+        state.newest_cuts.extend(entry.body["cuts"])
         for gap in entry.body["gaps"]:
             name = f"gap:{gap['reason']}"
             counts[name] = counts.get(name, 0) + 1

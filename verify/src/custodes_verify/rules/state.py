@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -10,6 +11,9 @@ from custodes_verify.documents import Custodian, Roster, key_ids
 from custodes_verify.entries import Entry
 from custodes_verify.errors import RuleError
 from custodes_verify.schema import Body
+
+# How many cut envelopes a report names; all are counted.
+SHOWN_CUTS = 10
 
 
 @dataclass(slots=True)
@@ -163,6 +167,7 @@ class State:
     incidents: set[bytes] = field(default_factory=set)
     access_hours: set[int] = field(default_factory=set)
     counts: dict[str, int] = field(default_factory=dict)
+    newest_cuts: deque[Body] = field(default_factory=lambda: deque(maxlen=SHOWN_CUTS))
 
     def in_force(self) -> Roster:
         """The roster in force; entry 0 has brought one."""

@@ -1,0 +1,1 @@
+"""A whole network at work, simulated cameras before it, and what can be done to it."""
