@@ -110,7 +110,7 @@ class Rig:
             stream=self.stream(name),
             name=name,
             kind="main",
-            assurance=assurance_of(url),
+            assurance=assurance_of(url) if url else "full",
             url=url,
             transport="tcp",
             username="admin",
