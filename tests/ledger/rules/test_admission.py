@@ -336,6 +336,17 @@ def test_keys_are_used_again_only_when_all_are_used(town: Town) -> None:
     ]
 
 
+def test_a_key_is_used_again_though_some_were_passed_over(town: Town) -> None:
+    """A recorder cut off for long: its first epochs are refused, and its last key serves on."""
+    last = {**town.header(1)["shred"], "index": 3, "key": b64u(town.pool_keys[3].id)}
+    town.advance(1)
+    again = {**town.header(1)["shred"], "index": 2, "key": b64u(town.pool_keys[2].id)}
+    town.admit("epoch", header={"shred": again})
+    expect(town, "epoch-shred-again", town.make("epoch", header={"shred": again}))
+    town.admit("epoch", header={"shred": last})
+    town.admit("epoch", header={"shred": last})
+
+
 def test_shred(town: Town) -> None:
     header = town.epochs[0]
     nothing = b64u(bytes(16))

@@ -98,7 +98,7 @@ def test_a_longer_retention_of_any_camera_of_the_recorder_is_waited_for(town: To
 
 def test_a_cameras_retention_that_is_not_the_recorders_is_not(town: Town) -> None:
     use(town, 1)
-    streams = [{"kind": "main", "stream": b64u(make_id("elsewhere"))}]
+    streams = [{"assurance": "full", "kind": "main", "stream": b64u(make_id("elsewhere"))}]
     town.admit(
         "camera", camera=b64u(make_id("other")), revision=1, retention_us=300 * DAY_US, justification="works",
         streams=streams,

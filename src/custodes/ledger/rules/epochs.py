@@ -189,8 +189,8 @@ def _check_shred(facts: Facts, header: dict[str, Any]) -> None:
     pool = facts.pools.get(header["shred"]["pool"])
     if pool is None or pool.recorder != header["recorder"] or index >= pool.count or pool.shredded[index]:
         refuse("epoch-shred", "not a key of a pool of this recorder that is not shredded")
-    if index in pool.epochs and pool.unused:
-        refuse("epoch-shred-again", "a key is used again while others of its pool are unused")
+    if index in pool.epochs and pool.ahead:
+        refuse("epoch-shred-again", "a key is used again while others of its pool are still to be taken")
 
 
 def _add(facts: Facts, candidate: Candidate, header: dict[str, Any], roster: Roster) -> None:

@@ -133,7 +133,8 @@ def _check_shred(state: State, header: Body) -> Pool:
         raise RuleError("epoch-shred", "no shred key of this recorder's")
     if shred["index"] in pool.shredded:
         raise RuleError("epoch-shred", "the shred key is gone already")
-    if shred["index"] in pool.epochs and len(pool.epochs.keys() | pool.shredded) < pool.count:
+    ahead = range(max(pool.epochs, default=-1) + 1, pool.count)
+    if shred["index"] in pool.epochs and not pool.shredded.issuperset(ahead):
         raise RuleError("epoch-shred-again", "a shred key is used again while the pool has others")
     return pool
 
