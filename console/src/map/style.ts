@@ -1,0 +1,104 @@
+// How the map looks: the offline basemap when the network has one, else a plain ground with a graticule.
+
+import { layers as basemapLayers, namedFlavor } from "@protomaps/basemaps";
+import type { ExpressionSpecification, LayerSpecification, StyleSpecification } from "maplibre-gl";
+import { graticule, pointsOf, sectorsOf, type MapCamera } from "./sectors";
+
+export const BASEMAP = "/tiles/basemap.pmtiles";
+const CLUSTER_TO_ZOOM = 14;
+const STEP_DEG = 0.01;
+const FONT = ["Inter Variable"];
+
+export type Ground = { hasBasemap: boolean; isDark: boolean; language: string; bounds: [number, number, number, number] };
+
+export async function hasBasemap(): Promise<boolean> {
+  try {
+    return (await fetch(BASEMAP, { method: "HEAD" })).ok;
+  } catch {
+    return false;
+  }
+}
+
+export function makeStyle(ground: Ground, cameras: readonly MapCamera[], colour: (name: string) => string): StyleSpecification {
+  return {
+    version: 8,
+    sources: {
+      ...(ground.hasBasemap ? { basemap: { type: "vector" as const, url: `pmtiles://${new URL(BASEMAP, location.href).href}` } } : {}),
+      lines: { type: "geojson", data: linesAround(ground.bounds) },
+      cameras: {
+        type: "geojson",
+        data: pointsOf(cameras),
+        cluster: true,
+        clusterRadius: 46,
+        clusterMaxZoom: CLUSTER_TO_ZOOM,
+        clusterProperties: { bad: count("bad"), masked: count("masked") },
+      },
+      sectors: { type: "geojson", data: sectorsOf(cameras) },
+      chosen: { type: "geojson", data: pointsOf([]) },
+    },
+    layers: [
+      { id: "ground", type: "background", paint: { "background-color": colour("--map-water") } },
+      ...(ground.hasBasemap
+        ? basemapLayers("basemap", namedFlavor(ground.isDark ? "dark" : "light"), { lang: ground.language })
+            // Signs of the basemap's own need a sprite; this map shows cameras.
+            .filter((layer) => layer.id !== "pois" && !("layout" in layer && layer.layout && "icon-image" in layer.layout))
+        : [{ id: "lines", type: "line" as const, source: "lines", paint: { "line-color": colour("--map-line"), "line-width": 1 } }]),
+      ...cameraLayers(colour),
+    ] as LayerSpecification[],
+  };
+}
+
+function cameraLayers(colour: (name: string) => string): LayerSpecification[] {
+  const byTone: ExpressionSpecification = [
+    "match", ["get", "tone"],
+    "bad", colour("--bar-gap"),
+    "masked", colour("--bar-masked"),
+    "unknown", colour("--line-strong"),
+    colour("--bar-recorded"),
+  ];
+  const one: ExpressionSpecification = ["!", ["has", "point_count"]];
+  return [
+    { id: "sectors", type: "fill", source: "sectors", minzoom: CLUSTER_TO_ZOOM, paint: { "fill-color": byTone, "fill-opacity": 0.22 } },
+    { id: "sector-edges", type: "line", source: "sectors", minzoom: CLUSTER_TO_ZOOM, paint: { "line-color": byTone, "line-opacity": 0.7, "line-width": 1 } },
+    {
+      id: "chosen", type: "circle", source: "chosen",
+      paint: { "circle-radius": 14, "circle-color": "transparent", "circle-stroke-color": colour("--text"), "circle-stroke-width": 3 },
+    },
+    {
+      id: "clusters", type: "circle", source: "cameras", filter: ["has", "point_count"],
+      paint: {
+        "circle-radius": ["step", ["get", "point_count"], 15, 20, 19, 100, 24, 1000, 30],
+        "circle-color": colour("--panel"),
+        "circle-stroke-width": 4,
+        "circle-stroke-color": ["case", [">", ["get", "bad"], 0], colour("--bar-gap"), [">", ["get", "masked"], 0], colour("--bar-masked"), colour("--bar-recorded")],
+      },
+    },
+    {
+      id: "cluster-counts", type: "symbol", source: "cameras", filter: ["has", "point_count"],
+      layout: { "text-field": ["to-string", ["get", "point_count"]], "text-size": 13, "text-font": FONT, "text-allow-overlap": true },
+      paint: { "text-color": colour("--text") },
+    },
+    {
+      id: "points", type: "circle", source: "cameras", filter: one,
+      paint: { "circle-radius": 8, "circle-color": byTone, "circle-stroke-color": colour("--panel"), "circle-stroke-width": 2 },
+    },
+    {
+      id: "signs", type: "symbol", source: "cameras", filter: one,
+      layout: {
+        "text-field": ["match", ["get", "tone"], "bad", "!", "masked", "–", "unknown", "?", ""],
+        "text-size": 12, "text-font": FONT, "text-allow-overlap": true,
+      },
+      paint: { "text-color": colour("--panel") },
+    },
+  ];
+}
+
+function count(tone: string): [string, ExpressionSpecification] {
+  return ["+", ["case", ["==", ["get", "tone"], tone], 1, 0]];
+}
+
+function linesAround([west, south, east, north]: [number, number, number, number]) {
+  const step = Math.max(STEP_DEG, 10 ** Math.ceil(Math.log10(Math.max(east - west, north - south, 1e-6))) / 10);
+  const margin = step * 10;
+  return graticule(west - margin, south - margin, east + margin, north + margin, step);
+}
