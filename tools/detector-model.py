@@ -62,13 +62,13 @@ def sha256(data: bytes) -> str:
 
 def absent(why: str) -> int:
     """Say it and end well."""
-    print(f"the detector's model was not taken: {why} (tests that need it are skipped)", file=sys.stderr)
+    sys.stderr.write(f"the detector's model was not taken: {why} (tests that need it are skipped)\n")
     return 0
 
 
 def altered(what: str, found: str, wanted: str) -> int:
     """Say it and fail."""
-    print(f"{what} has SHA-256 {found}, not {wanted}", file=sys.stderr)
+    sys.stderr.write(f"{what} has SHA-256 {found}, not {wanted}\n")
     return 1
 
 
