@@ -6,15 +6,14 @@ import secrets
 import time
 from pathlib import Path
 
-from fastapi import FastAPI, HTTPException, Query, Request, Response, WebSocket
-from fastapi.responses import JSONResponse
-from fastapi.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
 from console.dev import models
 from console.dev.facts import health, renditions, timeline, town
 from console.dev.live import serve_live
 from console.dev.pictures import SCENES, recorded_object
+from fastapi import FastAPI, HTTPException, Query, Request, Response, WebSocket
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 DIST = Path(__file__).resolve().parents[2] / "src" / "custodes" / "web" / "static" / "console"
 CONTENT_POLICY = (

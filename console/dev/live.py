@@ -8,10 +8,9 @@ import struct
 import time
 from collections.abc import Mapping
 
-from starlette.websockets import WebSocket, WebSocketDisconnect
-
 from console.dev.models import Camera
 from console.dev.pictures import LIVE_HZ, SCENES, live_loop
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 INIT, KEY, FRAGMENT, STATE, REFUSED = 1, 2, 3, 4, 5
 MAX_TILES = 16
