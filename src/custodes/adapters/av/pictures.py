@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
@@ -97,17 +98,27 @@ class PictureDecoder:
         self._tags[self._number] = tag
         if len(self._tags) > _MAX_HELD:
             del self._tags[min(self._tags)]
+        return self._decode(packet)
+
+    def finish(self) -> list[DecodedPicture]:
+        """The pictures that are held back, and `restart`. Errors: InvalidError."""
         try:
-            frames = self._context.decode(packet)
-        except av.FFmpegError as error:
-            raise InvalidError(f"a picture cannot be decoded ({type(error).__name__})") from error
-        return [self._tagged(frame) for frame in frames if isinstance(frame, VideoFrame)]
+            return self._decode(None)
+        finally:
+            self.restart()
 
     def restart(self) -> None:
         """Forget what was decoded; the next access unit must be a key frame."""
         self._context.flush_buffers()
         self._tags.clear()
         self._begun = False
+
+    def _decode(self, packet: av.Packet[Any] | None) -> list[DecodedPicture]:
+        try:
+            frames = self._context.decode(packet)
+        except av.FFmpegError as error:
+            raise InvalidError(f"a picture cannot be decoded ({type(error).__name__})") from error
+        return [self._tagged(frame) for frame in frames if isinstance(frame, VideoFrame)]
 
     def _tagged(self, frame: VideoFrame) -> DecodedPicture:
         tag = self._tags.pop(frame.pts, None) if frame.pts is not None else None

@@ -22,7 +22,8 @@ _PROFILES_WITHOUT_CHROMA = frozenset({66, 77, 88})
 def sample_entry(sets: ParameterSets, *, in_band: bool = True) -> bytes:
     """The sample entry of a track; `in_band`: whether parameter sets may also stand in the samples.
 
-    Errors: InvalidError for H.265 without `in_band`, which is not written; as `sequence_info`, and InvalidError when there are too many sets or one is too long.
+    Errors: as `sequence_info`, and InvalidError when there are too many sets, one is too long, or for H.265
+    without `in_band`, which is not written.
     """
     info = sequence_info(sets)
     if sets.codec is Codec.H264:
