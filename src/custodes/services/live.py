@@ -138,7 +138,7 @@ def parse_live(data: bytes) -> LiveMessage:
     if not HEAD_BYTES <= len(data) <= MAX_LIVE_BYTES:
         raise InvalidError(f"a live message of {len(data)} bytes; it has {HEAD_BYTES} to {MAX_LIVE_BYTES}")
     kind, flags, capture_us = _HEAD.unpack_from(data)
-    if kind not in _ON_THE_BUS or flags & ~LiveFlags.AGAIN:
+    if kind not in _ON_THE_BUS or flags & ~int(LiveFlags.AGAIN):
         raise InvalidError(f"a live message of kind {kind}, flags {flags}")
     return LiveMessage(LiveKind(kind), capture_us, data[HEAD_BYTES:], LiveFlags(flags))
 

@@ -36,13 +36,17 @@ class FragmentMaker:
         """Width and height of the last picture."""
         return self._encoder.size_px if self._encoder else None
 
-    def make(self, picture: Picture, utc_us: int, boot_us: int, rate_hz: int) -> None:
-        """Encode a picture that arrived then and send it. Errors: BugError, InvalidError (too large)."""
+    def make(self, picture: Picture, utc_us: int, boot_us: int, rate_hz: int, fresh: bool = False) -> None:
+        """Encode a picture that arrived then and send it.
+
+        `fresh`: nothing of the pictures before it may be left in it, not even a trace that encoding leaves.
+        Errors: BugError, InvalidError (too large).
+        """
         height_px, width_px = picture.shape[:2]
         encoder = self._encoder
         if encoder is None or encoder.size_px != (width_px, height_px):
             encoder = self._begin(width_px, height_px, utc_us, boot_us)
-        is_key = self._wants_key(boot_us, rate_hz)
+        is_key = fresh or self._wants_key(boot_us, rate_hz)
         at_90k = max(self._at_90k + 1, (boot_us - self._base_us) * CLOCK_HZ // SECOND_US)
         if not self._number:
             at_90k = 0

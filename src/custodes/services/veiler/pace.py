@@ -44,8 +44,9 @@ class Pace:
         if arrived_us < self._next_us:
             return False
         interval_us = SECOND_US // self.rate_hz
-        # Kept in step with the rate wanted, not with the camera's, but never two at once.
-        self._next_us = max(self._next_us + interval_us, arrived_us + interval_us // 2)
+        # In step with the rate that is wanted, not with the camera's, unless that was missed by a whole interval.
+        is_in_step = arrived_us - self._next_us < interval_us
+        self._next_us = (self._next_us if is_in_step else arrived_us) + interval_us
         return True
 
     def finished(self, arrived_us: int, now_us: int) -> None:

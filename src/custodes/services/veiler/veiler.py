@@ -71,6 +71,7 @@ class Veiler:
         self._state: LiveState | None = None
         self._told_us = 0
         self._flat_us = 0
+        self._was_whole = False
         self._number = 0
         self._arrivals: dict[int, Arrival] = {}
 
@@ -183,14 +184,16 @@ class Veiler:
         return fit(info.width_px, info.height_px, LONGEST_PX) if info else None
 
     def _make(self, veiled: Veiled, arrival: Arrival) -> None:
+        whole = veiled.reason is not Reason.NONE
+        fresh = whole and not self._was_whole
         try:
-            self._output.make(veiled.picture, arrival.utc_us, arrival.boot_us, self._pace.rate_hz)
+            self._output.make(veiled.picture, arrival.utc_us, arrival.boot_us, self._pace.rate_hz, fresh)
         except (BugError, InvalidError):
             # No fragment: the player shows the last one, the state says that it is masked.
             self._output = FragmentMaker(self._send)
             self._become(masked(Reason.FAULT))
             return
-        whole = veiled.reason is not Reason.NONE
+        self._was_whole = whole
         figures = self._figures
         self._figures = replace(figures, made=figures.made + 1, whole=figures.whole + whole)
         if whole:
