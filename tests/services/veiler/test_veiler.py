@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from footage import Camera, is_flat, pictures_of, street, unit_frame
+from veiling.footage import Camera, is_flat, pictures_of, street, unit_frame
 
 from custodes.adapters.av.pictures import Picture
 from custodes.base.clock import SECOND_US, ManualClock
