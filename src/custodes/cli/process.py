@@ -6,6 +6,8 @@ import argparse
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from custodes.base.fence.report import FenceReport
 from custodes.deploy.layout import NetworkFolder
 from custodes.deploy.processes.fences import set_fences
 from custodes.deploy.volumes import is_shut_out
+from custodes.services.recorder.nursery import Nursery
 
 Entry = Callable[[NetworkFolder, FenceReport], Awaitable[None]]
 ROLES = ("keeper", "discloser", "recorder", "web")
@@ -31,14 +34,21 @@ def add_parser(subparsers: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Harden, then serve until SIGTERM or SIGINT; SIGHUP: a volume is back, and may be shut out."""
     folder = NetworkFolder(options.folder.resolve())
-    report = set_fences(options.role, folder)
+    with ExitStack() as ends:
+        # Before the fences, behind which no program can be run, and before there is a key to read.
+        nursery = ends.enter_context(closing(Nursery())) if options.role == "recorder" else None
+        return _run_fenced(options.role, folder, nursery)
+
+
+def _run_fenced(role: str, folder: NetworkFolder, nursery: Nursery | None) -> int:
+    report = set_fences(role, folder)
     for fence in report.missing:
-        structlog.get_logger(options.role).warning("fence missing", fence=fence.name, reason=fence.detail)
+        structlog.get_logger(role).warning("fence missing", fence=fence.name, reason=fence.detail)
     # Loaded behind the fences: this library and all that a role needs make threads or read files of their own.
     import uvloop
 
-    volumes = (folder.store, folder.spool) if options.role == "recorder" else (folder.store,)
-    uvloop.run(_until_told(_entry(options.role), folder, report, volumes))
+    volumes = (folder.store, folder.spool) if role == "recorder" else (folder.store,)
+    uvloop.run(_until_told(_entry(role, nursery), folder, report, volumes))
     return 0
 
 
@@ -72,7 +82,7 @@ async def _until_told(
         return
 
 
-def _entry(role: str) -> Entry:
+def _entry(role: str, nursery: Nursery | None) -> Entry:
     # Imported here: a process loads what it needs and nothing of the others.
     if role == "keeper":
         from custodes.deploy.processes.keeper import run_keeper
@@ -82,10 +92,10 @@ def _entry(role: str) -> Entry:
         from custodes.deploy.processes.discloser import run_discloser
 
         return run_discloser
-    if role == "recorder":
+    if nursery is not None:
         from custodes.deploy.processes.recorder import run_recorder
 
-        return run_recorder
+        return partial(run_recorder, nursery=nursery)
     from custodes.deploy.processes.web import run_web
 
     return run_web

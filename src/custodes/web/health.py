@@ -29,6 +29,8 @@ Count = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
 Kind = Literal["main", "sub"]
 Assurance = Literal["full", "lower"]
 StreamState = Literal["connecting", "recording", "away", "cannot-seal"]
+ViewState = Literal["live", "masked", "away"]
+Permille = Annotated[int, Field(ge=0, le=1000)]
 Alarms = Annotated[list[Text], Field(max_length=MAX_ALARMS)]
 
 
@@ -72,6 +74,30 @@ class StreamHealth(Part):
     stream: Id
 
 
+class RenditionHealth(Part):
+    """The de-identified view of a camera; `stream` is the one that it is made of, by which it goes on the bus.
+
+    `keys_only`: of a camera without a sub stream, of whose main stream key frames alone are taken.
+    `masked_permille`: of the time observed, that in which nothing could be seen; `masked_by` the same by reason.
+    `fences`: those that the veiler has proven; `missing_fences`: those that the kernel lacks.
+    """
+
+    camera: Id
+    error: Reason
+    fences: Annotated[list[Text], Field(max_length=16)]
+    keys_only: bool
+    masked_by: Annotated[dict[str, Permille], Field(max_length=32)]
+    masked_permille: Permille
+    missing_fences: Annotated[list[Text], Field(max_length=16)]
+    observed_us: Count
+    rate_millihertz: Count
+    reason: Reason
+    skipped: Count
+    starts: Count
+    state: ViewState
+    stream: Id
+
+
 class RecorderHealth(Part):
     """`health.recorder-<id>`; gaps of the last day, newest first."""
 
@@ -80,6 +106,7 @@ class RecorderHealth(Part):
     gaps: Annotated[list[Gap], Field(max_length=MAX_GAPS)]
     outbox: Count
     process: Literal["recorder"]
+    renditions: Annotated[list[RenditionHealth], Field(max_length=MAX_STREAMS)]
     streams: Annotated[list[StreamHealth], Field(max_length=MAX_STREAMS)]
     time_us: Count
 

@@ -26,6 +26,7 @@ from custodes.services.recorder.service import RecorderService
 from custodes.services.recorder.settings import CustodianKey, RecorderSettings, StreamAssignment
 from custodes.services.recorder.shelf import STREAM_LIMIT_BYTES
 from custodes.services.recorder.state import RecorderState, StateFile
+from custodes.services.recorder.veils import Veils
 
 SHORT_PERIODS = Periods(
     slot_us=2 * SECOND_US,
@@ -62,6 +63,7 @@ class Rig:
     urls: Mapping[str, str] = field(default_factory=dict)
     first: Mapping[str, int] = field(default_factory=dict)
     passwords: Mapping[str, str] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.network = seed(f"{self.name}/network")
@@ -109,7 +111,7 @@ class Rig:
             camera=make_id(f"{self.name}/camera/{name}"),
             stream=self.stream(name),
             name=name,
-            kind="main",
+            kind=self.kinds.get(name, "main"),
             assurance=assurance_of(url) if url else "full",
             url=url,
             transport="tcp",
@@ -178,6 +180,7 @@ class Rig:
         store: ObjectStore | None = None,
         files: FileOperations | None = None,
         limits: SessionLimits = DEFAULT_LIMITS,
+        veils: Veils | None = None,
     ) -> RecorderService:
         """A recorder, not started yet."""
         store = store or self.store()
@@ -189,6 +192,7 @@ class Rig:
             spool=self.volume(files),
             arena=KeyArena(self.cells),
             limits=limits,
+            veils=veils,
         )
 
     def with_urls(self, urls: Mapping[str, str]) -> Rig:

@@ -92,6 +92,7 @@ PLAN: tuple[Route, ...] = (
     Route("cosign", _WEB, _KEEPER, True, None, "a checkpoint that a witness or custodian cosigned"),
     Route("case.*", _WEB, _DISCLOSER, True, None, "acts on a case"),
     Route("health.{process}", _EVERY, _KEEPER | _WEB, False, Side.SENDER, "a process's state"),
+    Route("watch.{id}", _WEB, _RECORDER, False, Side.RECEIVER, "which streams of a recorder are watched"),
     Route("live.*", _RECORDER, _WEB, False, None, "masked live video of a stream"),
 )
 
@@ -145,6 +146,11 @@ def health(process: Process) -> str:
 def live(stream_id: str) -> str:
     """Where a stream's masked live video is."""
     return _fill("live", stream_id)
+
+
+def watch(recorder_id: str) -> str:
+    """Where a recorder hears which of its streams are watched."""
+    return _fill("watch", recorder_id)
 
 
 def _fill(prefix: str, token: str) -> str:

@@ -6,7 +6,15 @@ import asyncio
 from contextlib import suppress
 
 from custodes.adapters.bus.nats import NatsBus
-from custodes.adapters.bus.subjects import Process, Role, close_reels, health, settings_changed
+from custodes.adapters.bus.subjects import (
+    Process,
+    Role,
+    close_reels,
+    health,
+    live,
+    settings_changed,
+    watch,
+)
 from custodes.adapters.objects.local import LocalObjectStore
 from custodes.adapters.secrets import read_sealing_key, read_signing_key
 from custodes.base.clock import SystemClock
@@ -15,13 +23,17 @@ from custodes.base.fence.report import FenceReport
 from custodes.deploy.layout import NetworkFolder, read_settings
 from custodes.deploy.processes.connection import connected
 from custodes.services.bus_office import BusOffice
+from custodes.services.recorder.live import LiveDesk
+from custodes.services.recorder.nursery import Nursery
 from custodes.services.recorder.start import RecorderIdentity, RecorderPlace, RecorderProcess, keeper_routes
+from custodes.services.recorder.veils import Veils
 
 HEALTH_S = 1.0
 
 
-async def run_recorder(folder: NetworkFolder, fences: FenceReport) -> None:
-    """Record until cancelled."""
+async def run_recorder(folder: NetworkFolder, fences: FenceReport, nursery: Nursery) -> None:
+    """Record until cancelled. The nursery was started before anything here, so before any key was read."""
+    nursery.listen(asyncio.get_running_loop())
     settings = read_settings(folder)
     me = Process(Role.RECORDER, settings.recorder.hex())
     own = folder.recorder(settings.recorder)
@@ -39,13 +51,20 @@ async def run_recorder(folder: NetworkFolder, fences: FenceReport) -> None:
     )
     async with connected(folder, me, wait_s=0.0) as bus:
         office = BusOffice(bus)
+        clock = SystemClock()
+
+        async def publish(stream: bytes, message: bytes) -> None:
+            await bus.publish(live(stream.hex()), message)
+
+        desk = LiveDesk(clock, publish)
         process = RecorderProcess(
             identity,
             place,
-            SystemClock(),
+            clock,
             lambda: office.settings(settings.recorder),
             keeper_routes(office),
             fences,
+            Veils(nursery, desk, clock),
         )
 
         async def changed(_subject: str, _data: bytes) -> None:
@@ -53,6 +72,7 @@ async def run_recorder(folder: NetworkFolder, fences: FenceReport) -> None:
 
         await bus.subscribe(settings_changed(settings.recorder.hex()), changed)
         await bus.serve(close_reels(settings.recorder.hex()), process.close_reels)
+        await bus.subscribe(watch(settings.recorder.hex()), desk.watch)
         telling = asyncio.ensure_future(_tell(bus, me, process))
         try:
             await process.run()

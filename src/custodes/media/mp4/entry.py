@@ -19,14 +19,18 @@ _DEPTH_24 = 24
 _PROFILES_WITHOUT_CHROMA = frozenset({66, 77, 88})
 
 
-def sample_entry(sets: ParameterSets) -> bytes:
-    """The sample entry of a track whose parameter sets may also stand in the samples.
+def sample_entry(sets: ParameterSets, *, in_band: bool = True) -> bytes:
+    """The sample entry of a track; `in_band`: whether parameter sets may also stand in the samples.
 
-    Errors: as `sequence_info`, and InvalidError when there are too many sets or one is too long.
+    Errors: as `sequence_info`, and InvalidError when there are too many sets, one is too long, or for H.265
+    without `in_band`, which is not written.
     """
     info = sequence_info(sets)
     if sets.codec is Codec.H264:
-        return box(b"avc3", _visual(info), box(b"avcC", _avc_configuration(sets, info)))
+        kind = b"avc3" if in_band else b"avc1"
+        return box(kind, _visual(info), box(b"avcC", _avc_configuration(sets, info)))
+    if not in_band:
+        raise InvalidError("H.265 is written with parameter sets in the samples only")
     return box(b"hev1", _visual(info), box(b"hvcC", _hevc_configuration(sets, info)))
 
 

@@ -11,21 +11,17 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from custodes.base.errors import InvalidError
-from custodes.media.mp4.boxes import box, full_box, large_header, u16, u32, u64
+from custodes.media.mp4.boxes import box, full_box, large_header, u32, u64
 from custodes.media.mp4.entry import sample_entry
+from custodes.media.mp4.headers import media, movie_header, track_header
 from custodes.media.mp4.table import SampleTable
 from custodes.media.packets import ParameterSets
 from custodes.media.sps import sequence_info
-from custodes.media.timeline import CLOCK_HZ
 
 CHUNK_SAMPLES = 64
 _SECONDS_1904_TO_1970 = 2_082_844_800
 _MAX_U32 = (1 << 32) - 1
 _FIXED_ONE = 1 << 16
-_UNITY_MATRIX = b"".join(map(u32, (_FIXED_ONE, 0, 0, 0, _FIXED_ONE, 0, 0, 0, 1 << 30)))
-_UNDETERMINED_LANGUAGE = 0x55C4
-_ENABLED_IN_MOVIE = 3
-_SELF_CONTAINED = 1
 
 _FTYP = box(b"ftyp", b"iso6", u32(0), b"iso6", b"isom", b"mp41")
 
@@ -101,7 +97,7 @@ class _Track:
             raise InvalidError("a sample is shown before the first sample is decoded")
         self._shown_duration = max(shown) - min(shown) + durations[-1]
         info = sequence_info(sets)
-        self._size = u32(info.width_px << 16) + u32(info.height_px << 16)
+        self._size_px = info.width_px, info.height_px
         self._tables = b"".join(
             (
                 full_box(b"stsd", 0, 0, u32(1), sample_entry(sets)),
@@ -114,34 +110,23 @@ class _Track:
         )
 
     def moov(self, offsets: bytes) -> bytes:
+        track = track_header(self._created, self._shown_duration, *self._size_px)
         return box(
-            b"moov", self._movie_header(), box(b"trak", self._track(), self._edits(), self._media(offsets))
+            b"moov",
+            movie_header(self._created, self._shown_duration),
+            box(
+                b"trak",
+                track,
+                self._edits(),
+                media(self._created, self._media_duration, self._tables, offsets),
+            ),
         )
-
-    def _movie_header(self) -> bytes:
-        times = self._created + u32(CLOCK_HZ) + u64(self._shown_duration)
-        rate_and_volume = u32(_FIXED_ONE) + u16(0x0100) + bytes(10)
-        next_track = u32(2)
-        return full_box(b"mvhd", 1, 0, times, rate_and_volume, _UNITY_MATRIX, bytes(24), next_track)
-
-    def _track(self) -> bytes:
-        times = self._created + u32(1) + bytes(4) + u64(self._shown_duration)
-        return full_box(b"tkhd", 1, _ENABLED_IN_MOVIE, times, bytes(16), _UNITY_MATRIX, self._size)
 
     def _edits(self) -> bytes:
         if not self._start:
             return b""
         entry = u64(self._shown_duration) + u64(self._start) + u32(_FIXED_ONE)
         return box(b"edts", full_box(b"elst", 1, 0, u32(1), entry))
-
-    def _media(self, offsets: bytes) -> bytes:
-        times = self._created + u32(CLOCK_HZ) + u64(self._media_duration)
-        header = full_box(b"mdhd", 1, 0, times, u16(_UNDETERMINED_LANGUAGE), bytes(2))
-        handler = full_box(b"hdlr", 0, 0, bytes(4), b"vide", bytes(12), b"\0")
-        video = full_box(b"vmhd", 0, 1, bytes(8))
-        here = full_box(b"dref", 0, 0, u32(1), full_box(b"url ", 0, _SELF_CONTAINED))
-        tables = box(b"stbl", self._tables, offsets)
-        return box(b"mdia", header, handler, box(b"minf", video, box(b"dinf", here), tables))
 
 
 def _time_to_sample(durations: list[int]) -> bytes:

@@ -33,12 +33,13 @@ def health_document(service: RecorderService, fences: FenceReport | None = None)
         [_gap(gap) for gap in gaps[:GAPS_SHOWN]],
         service.book.outbox.waiting,
         [_stream(recording) for recording in service.recordings.values()],
+        service.veils.document() if service.veils is not None else [],
     )
 
 
 def waiting_document(clock: Clock, alarms: Mapping[str, str], fences: FenceReport) -> bytes:
     """The same of a recorder that does not record yet."""
-    return _document(clock, alarms, fences, [], 0, [])
+    return _document(clock, alarms, fences, [], 0, [], [])
 
 
 def _document(
@@ -48,6 +49,7 @@ def _document(
     gaps: Sequence[Mapping[str, Any]],
     outbox: int,
     streams: Sequence[Mapping[str, Any]],
+    renditions: Sequence[Mapping[str, Any]],
 ) -> bytes:
     return canon(
         {
@@ -56,6 +58,7 @@ def _document(
             "gaps": list(gaps),
             "outbox": outbox,
             "process": "recorder",
+            "renditions": [{**one, "error": _plain(one["error"])} for one in renditions],
             "streams": list(streams),
             "time_us": clock.utc_us(),
         }

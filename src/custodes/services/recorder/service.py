@@ -36,6 +36,7 @@ from custodes.services.recorder.settings import RecorderSettings, StreamAssignme
 from custodes.services.recorder.shelf import ReelShelf
 from custodes.services.recorder.standing import StreamState
 from custodes.services.recorder.stream import StreamRecorder
+from custodes.services.recorder.veils import Veils
 from custodes.services.recorder.watchdog import why_reconnect
 
 TICK_S = 1.0
@@ -66,6 +67,7 @@ class RecorderService:
     """Joins the parts; made on the loop. `away_since`: since when each stream is not recorded (UTC).
 
     `unannounced`: reels in the store of which the keeper may not know. `alarms`: what somebody must see to.
+    `veils`: who makes the de-identified view; without any there is none.
     """
 
     clock: Clock
@@ -80,6 +82,7 @@ class RecorderService:
     recordings: dict[bytes, Recording] = field(default_factory=dict)
     recent_gaps: deque[Gap] = field(default_factory=lambda: deque(maxlen=GAPS_SHOWN))
     alarms: dict[str, str] = field(default_factory=dict)
+    veils: Veils | None = None
 
     def __post_init__(self) -> None:
         loop = asyncio.get_running_loop()
@@ -133,6 +136,8 @@ class RecorderService:
         new = [assignment for stream, assignment in wanted.items() if stream not in self.recordings]
         for position, assignment in enumerate(new):
             self.recordings[assignment.stream] = self._record(assignment, position * START_SPREAD_S)
+        if self.veils is not None:
+            self.veils.assign(settings.assignments)
 
     def close_reels(self, wanted: CloseReels) -> int:
         """Let reels that a case waits for go to the store; of how many epochs one is yet to be closed.
@@ -152,9 +157,10 @@ class RecorderService:
         now_us = self.clock.utc_us()
         since_us = min(now_us, self.away_since.get(assignment.stream, now_us))
         stream = StreamRecorder(assignment, parts, since_us, GapReason.RESTART)
+        sink = stream if self.veils is None else self.veils.sink(assignment.stream, stream)
         connection = CameraConnection(
             assignment.name,
-            lambda: receive(assignment, stream, self.clock, self.limits),
+            lambda: receive(assignment, sink, self.clock, self.limits),
             self.clock,
             delay_s,
         )
@@ -170,6 +176,8 @@ class RecorderService:
         stream = recording.assignment.stream
         self.away_since = {**self.away_since, stream: self.clock.utc_us()}
         del self.recordings[stream]
+        if self.veils is not None:
+            self.veils.forget(stream)
 
     def _has_many(self) -> bool:
         """Whether so many streams come in that pauses pay, and none that they would harm."""
@@ -183,6 +191,8 @@ class RecorderService:
         for recording in list(self.recordings.values()):
             self._end(recording, GapReason.RESTART)
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self.veils is not None:
+            await self.veils.close()
         await self._reels_done(REELS_WITHIN_S)
         self._account()
         await self.porter.drain(1.0)
@@ -214,6 +224,8 @@ class RecorderService:
             received = stream.counts.bytes
             recording.bitrate_bps = int(8 * (received - recording.shown_bytes) / TICK_S)
             recording.shown_bytes = received
+        if self.veils is not None:
+            self.veils.tick()
         self._watch()
 
     def _watch(self) -> None:
@@ -227,6 +239,8 @@ class RecorderService:
         self._alarm("disk", self.registrar.trouble or self.porter.trouble)
         lost = self.shelf.lost_count
         self._alarm("reels", lost and f"{lost} reels could not be stored; the next start looks at them")
+        if self.veils is not None:
+            self._alarm("nursery", self.veils.trouble)
         state = self.shelf.spool.health()
         self._alarm("spool", state.reason and f"spool {state.state.value}: {state.reason}")
 

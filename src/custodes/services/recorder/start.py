@@ -33,6 +33,7 @@ from custodes.services.recorder.settings import RecorderSettings
 from custodes.services.recorder.settings_folder import SettingsFolder
 from custodes.services.recorder.shelf import STREAM_LIMIT_BYTES
 from custodes.services.recorder.state import RecorderState, StateFile
+from custodes.services.recorder.veils import Veils
 
 ASK_S = 20.0
 RETRY_S = 1.0
@@ -73,7 +74,7 @@ def keeper_routes(office: Office) -> Mapping[str, Route]:
 class RecorderProcess:
     """A recorder's life from start to stop. Made and used on the loop.
 
-    `ask_settings`: the keeper's newest settings document.
+    `ask_settings`: the keeper's newest settings document. `veils`: who makes the de-identified view.
     """
 
     def __init__(
@@ -84,8 +85,10 @@ class RecorderProcess:
         ask_settings: Callable[[], Awaitable[bytes]],
         routes: Mapping[str, Route],
         fences: FenceReport | None = None,
+        veils: Veils | None = None,
     ) -> None:
         self.service: RecorderService | None = None
+        self._veils = veils
         self._identity = identity
         self._place = place
         self._clock = clock
@@ -217,6 +220,7 @@ class RecorderProcess:
             arena=arena,
             away_since=away_since,
             unannounced=tuple(recovered.reels),
+            veils=self._veils,
         )
         if recovered.troubles:
             service.raise_alarm("recovery", "; ".join(recovered.troubles))

@@ -1,0 +1,154 @@
+"""All veilers of a recorder: which stream of a camera is veiled, and what becomes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from custodes.adapters.rtsp.model import Sink
+from custodes.adapters.rtsp.notices import Notice
+from custodes.base.clock import Clock
+from custodes.media.packets import AccessUnit, ParameterSets
+from custodes.services.live import WHOLE_PERMILLE
+from custodes.services.recorder.live import LiveDesk
+from custodes.services.recorder.nursery import Nursery
+from custodes.services.recorder.settings import StreamAssignment
+from custodes.services.recorder.veiling import Veiling
+
+
+def veiled_streams(assignments: Iterable[StreamAssignment]) -> dict[bytes, StreamAssignment]:
+    """The stream of each camera that is veiled, by stream: its sub stream, else the main one."""
+    by_camera: dict[bytes, StreamAssignment] = {}
+    for one in assignments:
+        known = by_camera.get(one.camera)
+        if known is None or (known.kind != "sub" and one.kind == "sub"):
+            by_camera[one.camera] = one
+    return {one.stream: one for one in by_camera.values()}
+
+
+class Tee:
+    """Gives what a camera sends to the recorder's own stream first, then to its veiling, where it has one."""
+
+    def __init__(self, first: Sink) -> None:
+        self._first = first
+        self._sets: ParameterSets | None = None
+        self._veiling: Veiling | None = None
+
+    def join(self, veiling: Veiling | None) -> None:
+        """From now on to this veiling, or to none."""
+        self._veiling = veiling
+        if veiling is not None and self._sets is not None:
+            veiling.on_parameter_sets(self._sets)
+
+    def on_parameter_sets(self, sets: ParameterSets) -> None:
+        """See Sink."""
+        self._sets = sets
+        self._first.on_parameter_sets(sets)
+        if self._veiling is not None:
+            self._veiling.on_parameter_sets(sets)
+
+    def on_access_unit(self, unit: AccessUnit) -> None:
+        """See Sink."""
+        self._first.on_access_unit(unit)
+        if self._veiling is not None:
+            self._veiling.on_access_unit(unit)
+
+    def on_notice(self, notice: Notice) -> None:
+        """See Sink."""
+        self._first.on_notice(notice)
+
+
+class Veils:
+    """Joins nursery, veilings and the live desk. Made and used on the loop."""
+
+    def __init__(self, nursery: Nursery, desk: LiveDesk, clock: Clock) -> None:
+        self._nursery = nursery
+        self.desk = desk
+        self._clock = clock
+        self._tees: dict[bytes, Tee] = {}
+        self._wanted: dict[bytes, StreamAssignment] = {}
+        self.veilings: dict[bytes, Veiling] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    def sink(self, stream: bytes, first: Sink) -> Sink:
+        """What a session gives a stream's pictures to."""
+        tee = self._tees[stream] = Tee(first)
+        tee.join(self.veilings.get(stream))
+        return tee
+
+    def assign(self, assignments: Iterable[StreamAssignment]) -> None:
+        """Go by these assignments: a veiler for each camera, none for what is not assigned any more."""
+        wanted = veiled_streams(assignments)
+        for stream, veiling in list(self.veilings.items()):
+            if wanted.get(stream) != self._wanted.get(stream):
+                del self.veilings[stream]
+                self._end(veiling)
+        self._wanted = wanted
+        for stream, one in wanted.items():
+            if stream not in self.veilings:
+                keys_only = one.kind != "sub"
+                self.veilings[stream] = Veiling(
+                    stream, one.name, keys_only, self._nursery, self.desk, self._clock
+                )
+        for stream, tee in self._tees.items():
+            tee.join(self.veilings.get(stream))
+
+    def forget(self, stream: bytes) -> None:
+        """A stream is recorded no more."""
+        self._tees.pop(stream, None)
+
+    def tick(self) -> None:
+        """Once a second."""
+        for veiling in self.veilings.values():
+            veiling.tick()
+
+    @property
+    def trouble(self) -> str:
+        """Why there are no veilers at all, empty where there can be."""
+        if self._nursery.is_gone:
+            return "the nursery is gone: no camera can be viewed until the recorder is started again"
+        return ""
+
+    async def close(self) -> None:
+        """End all veilers, and what they made."""
+        for veiling in self.veilings.values():
+            self._end(veiling)
+        self.veilings = {}
+        for tee in self._tees.values():
+            tee.join(None)
+        await asyncio.gather(*self._leaving, return_exceptions=True)
+        await self.desk.close()
+
+    def _end(self, veiling: Veiling) -> None:
+        task = veiling.end()
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    def document(self) -> list[Mapping[str, Any]]:
+        """The views for health. Source: docs/design/0005-health.md."""
+        return [_view(veiling, self._wanted[stream]) for stream, veiling in self.veilings.items()]
+
+
+def _view(veiling: Veiling, assignment: StreamAssignment) -> Mapping[str, Any]:
+    health = veiling.health
+    masked_us = sum(health.masked_us.values())
+    return {
+        "camera": assignment.camera.hex(),
+        "error": health.last_error,
+        "fences": [fence.name for fence in health.fences.fences if fence.applied],
+        "keys_only": veiling.keys_only,
+        "masked_by": {
+            reason.value: us * WHOLE_PERMILLE // max(1, health.observed_us)
+            for reason, us in health.masked_us.items()
+        },
+        "masked_permille": masked_us * WHOLE_PERMILLE // max(1, health.observed_us),
+        "missing_fences": [fence.name for fence in health.fences.missing],
+        "observed_us": health.observed_us,
+        "rate_millihertz": health.rate_millihertz,
+        "reason": veiling.state.reason.value,
+        "skipped": health.skipped + health.figures.skipped,
+        "starts": health.starts,
+        "state": veiling.state.state.value,
+        "stream": assignment.stream.hex(),
+    }

@@ -1,0 +1,278 @@
+"""From cameras through recorder and veilers to a subscriber of the bus: flat pictures, and never a clear one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from recording.rig import Rig
+from veiling.footage import is_flat
+from veiling.viewer import PICTURES, Viewer
+
+from custodes.adapters.bus.memory import MemoryBus
+from custodes.adapters.bus.subjects import live, watch
+from custodes.services.live import AWAY, LiveFlags, LiveKind, Reason, ViewState, masked
+from custodes.services.recorder.health import health_document
+from custodes.services.recorder.live import LiveDesk
+from custodes.services.recorder.nursery import Nursery
+from custodes.services.recorder.service import RecorderService
+from custodes.services.recorder.veils import Veils, veiled_streams
+from custodes.web.health import RecorderHealth, parse_health
+from custodes_simulator import CameraSpec, Encoding, StreamSpec, VideoCodec, misbehave
+
+pytestmark = pytest.mark.integration
+HEALTHY_FENCES = {"no new privileges", "not dumpable", "no core file", "no calls outward"}
+
+
+@pytest.fixture
+def nursery() -> Iterator[Nursery]:
+    """A nursery of this test alone."""
+    nursery = Nursery()
+    yield nursery
+    nursery.close()
+
+
+@dataclass
+class Town:
+    """A recorder with veils, and who watches it."""
+
+    rig: Rig
+    service: RecorderService
+    veils: Veils
+    nursery: Nursery
+    viewer: Viewer
+    bus: MemoryBus
+
+    def pids(self) -> set[int]:
+        """The veilers' processes."""
+        parents = [self.nursery.pid]
+        (warm,) = children(parents[0]) or (0,)
+        return set(children(warm)) if warm else set()
+
+    def health(self) -> RecorderHealth:
+        """As web reads it."""
+        document = parse_health("recorder", health_document(self.service))
+        assert isinstance(document, RecorderHealth)
+        return document
+
+
+def children(pid: int) -> list[int]:
+    """A process's children."""
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@asynccontextmanager
+async def town_of(rig: Rig, nursery: Nursery, running: Any) -> AsyncIterator[Town]:
+    """A recorder that runs, with a viewer who listens and watches nothing yet."""
+    nursery.listen(asyncio.get_running_loop())
+    bus = MemoryBus()
+
+    async def publish(stream: bytes, message: bytes) -> None:
+        await bus.publish(live(stream.hex()), message)
+
+    desk = LiveDesk(rig.clock, publish)
+    veils = Veils(nursery, desk, rig.clock)
+    service = rig.service(veils=veils)
+    web = MemoryBus(bus.broker)
+    await bus.subscribe(watch(rig.recorder.hex()), desk.watch)
+    viewer = await Viewer(web, rig.recorder).open()
+    async with running(service):
+        yield Town(rig, service, veils, nursery, viewer, bus)
+    await web.close()
+    await bus.close()
+
+
+def all_flat(viewer: Viewer, stream: bytes) -> int:
+    """How many pictures a viewer saw of a stream, all of them flat."""
+    pictures = [picture for run in viewer.shown(stream) for picture in run]
+    assert all(is_flat(picture) for picture in pictures)
+    return len(pictures)
+
+
+async def test_a_viewer_gets_flat_pictures_and_nothing_else(
+    fleet_of: Callable[..., Any],
+    rig_of: Callable[..., Any],
+    running: Any,
+    until: Any,
+    nursery: Nursery,
+    tmp_path: Path,
+) -> None:
+    cameras = [
+        CameraSpec("h264"),
+        CameraSpec("h265", (StreamSpec(encoding=Encoding(codec=VideoCodec.H265)),)),
+        CameraSpec("reordered", (StreamSpec(misbehaviours=(misbehave("b-frames"),)),)),
+    ]
+    async with fleet_of(cameras, probe_every=5) as fleet:
+        rig = rig_of(fleet)
+        streams = [rig.stream(camera.name) for camera in cameras]
+        async with town_of(rig, nursery, running) as town:
+            viewer, veils = town.viewer, town.veils
+            # These are main streams without sub streams: their key frames alone go to the veiler.
+            await until(lambda: all(v.health.figures.made for v in veils.veilings.values()), "pictures")
+            assert viewer.got == {}, "something was sent that nobody watches"
+            watching = asyncio.create_task(viewer.watch_on(*streams))
+            await until(lambda: all(len(viewer.of(s, *PICTURES)) >= 4 for s in streams), "fragments")
+            for stream in streams:
+                first = viewer.of(stream)
+                assert [one.kind for one in first[:2]] == [LiveKind.INIT, LiveKind.KEY]
+                assert first[0].flags is first[1].flags is LiveFlags.AGAIN
+                assert viewer.states(stream) == [masked(Reason.NO_BACKGROUND)]
+                assert all_flat(viewer, stream) >= 4
+            document = town.health()
+            watching.cancel()
+        probes = [probe for camera in cameras for probe in fleet.probes(camera.name)]
+    assert len(probes) > 20
+    messages = [one.body for stream in streams for one in viewer.of(stream)]
+    assert not any(probe in body for body in messages for probe in probes)
+    assert len(document.renditions) == 3
+    for one in document.renditions:
+        assert (one.state, one.reason, one.error) == ("masked", "no-background", "")
+        assert one.keys_only
+        assert set(one.fences) >= HEALTHY_FENCES
+        assert set(one.fences).isdisjoint(one.missing_fences)
+        assert one.masked_permille == 1000
+        assert "no-background" in one.masked_by
+    assert document.alarms == []
+
+
+async def test_a_sub_stream_is_veiled_at_eight_a_second_while_watched(
+    fleet_of: Callable[..., Any], rig_of: Callable[..., Any], running: Any, until: Any, nursery: Nursery
+) -> None:
+    async with fleet_of([CameraSpec("sub")]) as fleet:
+        rig = rig_of(fleet, kinds={"sub": "sub"})
+        stream = rig.stream("sub")
+        async with town_of(rig, nursery, running) as town:
+            (veiling,) = town.veils.veilings.values()
+            await until(lambda: veiling.health.figures.made >= 4, "pictures")
+            assert veiling.health.figures.rate_hz == 1
+            watching = asyncio.create_task(town.viewer.watch_on(stream))
+            await until(lambda: veiling.health.rate_millihertz >= 6000, "eight a second")
+            await until(lambda: len(town.viewer.of(stream, LiveKind.FRAGMENT)) >= 20, "fragments")
+            assert all_flat(town.viewer, stream) >= 20
+            (one,) = town.health().renditions
+            assert not one.keys_only
+            # Somebody else begins to watch: what was sent before comes again, to begin with.
+            count = len(town.viewer.of(stream))
+            await town.viewer.watch(stream, again=True)
+            await until(
+                lambda: any(m.flags for m in town.viewer.of(stream)[count:] if m.kind is LiveKind.KEY),
+                "the repetition",
+            )
+            again = [m for m in town.viewer.of(stream)[count:] if m.flags]
+            assert [m.kind for m in again[:2]] == [LiveKind.INIT, LiveKind.KEY]
+            watching.cancel()
+            await until(lambda: not town.veils.desk.is_watched(stream), "nobody to watch")
+            await until(lambda: veiling.health.figures.rate_hz == 1, "one a second")
+            count = len(town.viewer.of(stream))
+            made = veiling.health.figures.made
+            await until(lambda: veiling.health.figures.made > made + 2, "unwatched pictures")
+            assert len(town.viewer.of(stream)) == count
+
+
+async def test_a_killed_veiler_masks_its_camera_and_no_other(
+    fleet_of: Callable[..., Any], rig_of: Callable[..., Any], running: Any, until: Any, nursery: Nursery
+) -> None:
+    async with fleet_of([CameraSpec("a"), CameraSpec("b")]) as fleet:
+        rig = rig_of(fleet, kinds={"a": "sub", "b": "sub"})
+        a, b = rig.stream("a"), rig.stream("b")
+        async with town_of(rig, nursery, running) as town:
+            viewer, veilings = town.viewer, town.veils.veilings
+            watching = asyncio.create_task(viewer.watch_on(a, b))
+            await until(lambda: viewer.of(a, *PICTURES) and viewer.of(b, *PICTURES), "both")
+            before = town.pids()
+            assert len(before) == 2
+            # Killed from outside; which camera's it was shows.
+            os.kill(min(before), signal.SIGKILL)
+            await until(lambda: any(v.health.starts == 2 for v in veilings.values()), "another veiler")
+            (hit,) = [stream for stream, v in veilings.items() if v.health.starts == 2]
+            other = b if hit == a else a
+            await until(
+                lambda: veilings[hit].state == masked(Reason.NO_BACKGROUND) and len(viewer.shown(hit)) == 2,
+                "its pictures again",
+            )
+            states = viewer.states(hit)
+            assert masked(Reason.VEILER_ENDED) in states
+            assert states[-1] == masked(Reason.NO_BACKGROUND)
+            assert viewer.states(other)[-1] == masked(Reason.NO_BACKGROUND)
+            assert masked(Reason.VEILER_ENDED) not in viewer.states(other)
+            assert veilings[other].health.starts == 1
+            assert len(town.pids() - before) == 1
+            assert all_flat(viewer, hit) and all_flat(viewer, other)
+            assert town.service.is_recording()
+            watching.cancel()
+        await until(lambda: not town.pids(), "the end of all veilers")
+
+
+async def test_a_warm_parent_that_dies_is_replaced(
+    fleet_of: Callable[..., Any], rig_of: Callable[..., Any], running: Any, until: Any, nursery: Nursery
+) -> None:
+    async with fleet_of([CameraSpec("a")]) as fleet:
+        rig = rig_of(fleet, kinds={"a": "sub"})
+        async with town_of(rig, nursery, running) as town:
+            (veiling,) = town.veils.veilings.values()
+            await until(lambda: veiling.health.figures.made, "pictures")
+            (veiler,) = town.pids()
+            (warm,) = children(nursery.pid)
+            os.kill(warm, signal.SIGKILL)
+            await until(lambda: nursery.generation == 2 and veiling.health.starts == 2, "another")
+            assert not Path(f"/proc/{veiler}").exists()
+            await until(lambda: veiling.state == masked(Reason.NO_BACKGROUND), "pictures")
+            os.kill(nursery.pid, signal.SIGKILL)
+            await until(lambda: veiling.state == masked(Reason.NO_NURSERY), "the state")
+            await until(lambda: town.health().alarms, "the alarm")
+            assert "nursery" in town.health().alarms[0]
+            assert town.service.is_recording()
+
+
+async def test_cameras_that_misbehave(
+    fleet_of: Callable[..., Any], rig_of: Callable[..., Any], running: Any, until: Any, nursery: Nursery
+) -> None:
+    faults = ["size-change", "parameter-sets-change", "drop-packets", "nonsense"]
+    cameras = [CameraSpec(name, (StreamSpec(misbehaviours=(misbehave(name),)),)) for name in faults]
+    async with fleet_of(cameras) as fleet:
+        rig = rig_of(fleet, kinds=dict.fromkeys(faults, "sub"))
+        streams = {name: rig.stream(name) for name in faults}
+        async with town_of(rig, nursery, running) as town:
+            watching = asyncio.create_task(town.viewer.watch_on(*streams.values()))
+            await until(
+                lambda: all(len(town.viewer.of(s, *PICTURES)) >= 30 for s in list(streams.values())[:3]),
+                "pictures of all that send some",
+            )
+            await until(lambda: len(town.viewer.of(streams["size-change"], LiveKind.INIT)) >= 2, "sizes")
+            watching.cancel()
+            for stream in streams.values():
+                all_flat(town.viewer, stream)
+                for state in town.viewer.states(stream):
+                    assert state.state is not ViewState.LIVE
+            assert {v.health.starts for v in town.veils.veilings.values()} == {1}
+
+
+async def test_a_camera_that_is_away(
+    rig_of: Callable[..., Any], running: Any, until: Any, nursery: Nursery, tmp_path: Path
+) -> None:
+    rig = Rig(tmp_path / "network", urls={"gone": "rtsp://127.0.0.1:9/gone"})
+    async with town_of(rig, nursery, running) as town:
+        (veiling,) = town.veils.veilings.values()
+        await until(lambda: veiling.state == AWAY, "the state")
+        await town.viewer.watch(rig.stream("gone"))
+        await until(lambda: town.viewer.states(rig.stream("gone")) == [AWAY], "the state on the bus")
+        assert town.viewer.of(rig.stream("gone"), *PICTURES) == []
+        (one,) = town.health().renditions
+        assert (one.state, one.reason) == ("away", "no-pictures")
+
+
+def test_which_stream_is_veiled(tmp_path: Path) -> None:
+    rig = Rig(tmp_path / "network")
+    main, other = rig.assignment("a", ""), rig.assignment("b", "")
+    sub = Rig(tmp_path / "sub", kinds={"a": "sub"}, name="rig").assignment("a", "")
+    sub = type(sub)(**{**{f: getattr(sub, f) for f in sub.__slots__}, "stream": b"s" * 16})
+    for order in ([main, sub, other], [sub, main, other]):
+        assert veiled_streams(order) == {sub.stream: sub, other.stream: other}
+    assert veiled_streams([main]) == {main.stream: main}

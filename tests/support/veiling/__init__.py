@@ -1,0 +1,1 @@
+"""Footage for a veiler, and what a viewer of a recorder sees."""
