@@ -234,7 +234,7 @@ async def test_a_warm_parent_that_dies_is_replaced(
 async def test_cameras_that_misbehave(
     fleet_of: Callable[..., Any], rig_of: Callable[..., Any], running: Any, until: Any, nursery: Nursery
 ) -> None:
-    faults = ["size-change", "parameter-sets-change", "drop-packets", "nonsense"]
+    faults = ["size-change", "parameter-sets-change", "drop-packets", "half-frame"]
     cameras = [CameraSpec(name, (StreamSpec(misbehaviours=(misbehave(name),)),)) for name in faults]
     async with fleet_of(cameras) as fleet:
         rig = rig_of(fleet, kinds=dict.fromkeys(faults, "sub"))
