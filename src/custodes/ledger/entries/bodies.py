@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from custodes.estate.rights import ROLES
 from custodes.ledger.entries.kinds import (
     COUNT,
     COUNTER,
@@ -21,7 +22,7 @@ from custodes.ledger.entries.kinds import (
     one_of,
     text,
 )
-from custodes.ledger.entries.people import GENESIS, GENESIS_TYPE, ROLE, ROLES, ROSTER
+from custodes.ledger.entries.people import GENESIS, GENESIS_TYPE, ROLE, ROSTER
 from custodes.ledger.entries.sealed import ACCOUNT, EPOCH, POOL_KEYS, RESTART
 
 MAX_HELD_EPOCHS = 500
