@@ -16,29 +16,37 @@ from custodes.ledger.rules.people import NORMAL_PERIODS, Periods
 MAX_PASSPHRASE_BYTES = 4096
 
 
-def add_passphrase(parser: argparse.ArgumentParser) -> None:
-    """A passphrase comes by prompt, file or descriptor, never as an argument that others could read."""
+def add_passphrase(parser: argparse.ArgumentParser, what: str = "passphrase") -> None:
+    """A passphrase or password comes by prompt, file or descriptor, never as an argument that others could read."""
     group = parser.add_mutually_exclusive_group()
-    group.add_argument("--passphrase-file", type=Path, metavar="FILE", help="read the passphrase from a file")
-    group.add_argument("--passphrase-fd", type=int, metavar="N", help="read the passphrase from a descriptor")
+    group.add_argument(
+        f"--{what}-file",
+        dest="passphrase_file",
+        type=Path,
+        metavar="FILE",
+        help=f"read the {what} from a file",
+    )
+    group.add_argument(
+        f"--{what}-fd", dest="passphrase_fd", type=int, metavar="N", help=f"read the {what} from a descriptor"
+    )
 
 
-def read_passphrase(options: argparse.Namespace, confirm: bool = False) -> str:
+def read_passphrase(options: argparse.Namespace, confirm: bool = False, what: str = "passphrase") -> str:
     """Errors: NotFoundError, InvalidError."""
     if options.passphrase_file is not None:
         try:
-            return _check(options.passphrase_file.read_bytes())
+            return _check(options.passphrase_file.read_bytes(), what)
         except FileNotFoundError as error:
-            raise NotFoundError(f"no passphrase file {options.passphrase_file}") from error
+            raise NotFoundError(f"no {what} file {options.passphrase_file}") from error
     if options.passphrase_fd is not None:
         with os.fdopen(options.passphrase_fd, "rb", closefd=False) as source:
-            return _check(source.read(MAX_PASSPHRASE_BYTES + 1))
+            return _check(source.read(MAX_PASSPHRASE_BYTES + 1), what)
     if not sys.stdin.isatty():
-        raise InvalidError("no terminal to ask for the passphrase; give --passphrase-file or --passphrase-fd")
-    first = getpass.getpass("Passphrase: ")
+        raise InvalidError(f"no terminal to ask for the {what}; give --{what}-file or --{what}-fd")
+    first = getpass.getpass(f"{what.capitalize()}: ")
     if confirm and getpass.getpass("Again: ") != first:
-        raise InvalidError("the two passphrases differ")
-    return _check(first.encode("utf-8"))
+        raise InvalidError(f"the two {what}s differ")
+    return _check(first.encode("utf-8"), what)
 
 
 def instant_us(text: str) -> int:
@@ -73,14 +81,14 @@ def ordinals(text: str, most: int) -> list[int]:
     return sorted(numbers)
 
 
-def _check(data: bytes) -> str:
+def _check(data: bytes, what: str) -> str:
     passphrase = data.rstrip(b"\r\n")
     if not 8 <= len(passphrase) <= MAX_PASSPHRASE_BYTES:
-        raise InvalidError(f"a passphrase has 8 to {MAX_PASSPHRASE_BYTES} bytes")
+        raise InvalidError(f"a {what} has 8 to {MAX_PASSPHRASE_BYTES} bytes")
     try:
         return passphrase.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InvalidError("a passphrase is UTF-8") from error
+        raise InvalidError(f"a {what} is UTF-8") from error
 
 
 _UNITS_US = {"s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
