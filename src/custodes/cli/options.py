@@ -8,9 +8,11 @@ import os
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 from custodes.base.errors import InvalidError, NotFoundError
+from custodes.estate.model import FULL_CIRCLE_CDEG, Mount, View
 from custodes.ledger.rules.people import NORMAL_PERIODS, Periods
 
 MAX_PASSPHRASE_BYTES = 4096
@@ -107,6 +109,39 @@ def duration_us(text: str) -> int:
     if unit not in _UNITS_US or not number.isdigit():
         raise InvalidError(f"not a length of time: {text!r}; write it as 10s, 5m, 24h or 7d")
     return int(number) * _UNITS_US[unit]
+
+
+def mount_of(at: str | None, height_m: str) -> Mount | None:
+    """A mount at `LAT,LON` in degrees, so high; None where no place is told. Errors: InvalidError."""
+    if at is None:
+        return None
+    parts = at.split(",")
+    if len(parts) != 2:
+        raise InvalidError(f"not a place: {at!r}; write it as 54.1234567,-7.1234567")
+    latitude_e7, longitude_e7 = (_scaled("place", part, 7) for part in parts)
+    return Mount(latitude_e7, longitude_e7, _scaled("height", height_m, 2))
+
+
+def view_of(text: str) -> View:
+    """A view of `NAME:BEARING:ANGLE:RANGE` in degrees and metres. Errors: InvalidError."""
+    parts = text.rsplit(":", 3)
+    if len(parts) != 4:
+        raise InvalidError(f"not a view: {text!r}; write it as quay:135:60:80")
+    name, bearing, angle, range_m = parts
+    bearing_cdeg = _scaled("bearing", bearing, 2) % FULL_CIRCLE_CDEG
+    return View(name, bearing_cdeg, _scaled("angle", angle, 2), _scaled("range", range_m, 0))
+
+
+def _scaled(what: str, text: str, digits: int) -> int:
+    # Decimal, not float: the register says exactly what was written.
+    try:
+        scaled = Decimal(text.strip()).scaleb(digits)
+        whole = int(scaled)
+    except (ArithmeticError, ValueError) as error:
+        raise InvalidError(f"{what}: not a number: {text!r}") from error
+    if whole != scaled:
+        raise InvalidError(f"{what}: has at most {digits} digits after the point, got {text!r}")
+    return whole
 
 
 def periods_of(text: str | None) -> Periods:

@@ -42,6 +42,9 @@ def check_camera(camera: Camera, now_us: int) -> None:
     _check_text("justification", camera.justification)
     check_review(camera.review_date, now_us)
     check_retention(camera.retention_us, camera.justification)
+    check_views(camera)
+    for view in camera.views:
+        _check_text("views", view.name)
 
 
 def check_review(review_date: date, now_us: int) -> None:
@@ -57,6 +60,12 @@ def check_retention(retention_us: int, justification: str) -> None:
         raise InvalidError("retention_us: must be from 1 hour to 366 days")
     if retention_us > JUSTIFIED_FROM_US and not justification:
         raise InvalidError("justification: a retention over 72 hours needs one")
+
+
+def check_views(camera: Camera) -> None:
+    """A view is known by its name. Errors: InvalidError."""
+    if len({view.name for view in camera.views}) != len(camera.views):
+        raise InvalidError("views: two have the same name")
 
 
 def check_assignment(assignment: Assignment, camera: Camera) -> None:

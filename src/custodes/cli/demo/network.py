@@ -19,7 +19,7 @@ from typing import Any
 
 from custodes.base.errors import CorruptError, CustodesError, UnavailableError
 from custodes.cli import main as command
-from custodes.cli.demo.cameras import PASSWORD, PLACES, DemoCameras
+from custodes.cli.demo.cameras import PASSWORD, PLACES, TOWN, DemoCameras
 from custodes.deploy.layout import NetworkFolder, read_settings
 
 CUSTODIANS = ("Ombudsman", "Court clerk", "Data-protection officer")
@@ -80,11 +80,13 @@ class DemoNetwork:
         password.write_text(PASSWORD + "\n", "utf-8")
         review = (datetime.now(UTC).date() + timedelta(days=365)).isoformat()
         for place in self.places:
+            at, height_m, views = TOWN[place]
             custodes(
                 "camera", "add", self.folder.root, "--name", place, "--site", place,
                 "--purpose", "Safety of a busy public place",
                 "--legal-basis", "Municipal act on public order, section 12",
                 "--responsible-body", "Harbour Town, Department of Public Safety", "--review-date", review,
+                "--at", at, "--height-m", height_m, *(word for view in views for word in ("--view", view)),
                 "--retention", "24h", "--main", cameras.url(place),
                 "--username", "recorder", "--password-file", password,
             )  # fmt: skip

@@ -34,6 +34,8 @@ def camera(state: State, entry: Entry) -> None:
     strange = any(state.streams.get(stream, body["camera"]) != body["camera"] for stream in streams)
     if strange or len(streams) != len(body["streams"]) or (known and not known.streams <= streams):
         raise RuleError("camera-streams", "a stream is another camera's, named twice, or dropped")
+    if len({view["name"] for view in body["views"]}) != len(body["views"]):
+        raise RuleError("camera-views", "two views have the same name")
     history = known.retentions if known else []
     state.cameras[body["camera"]] = Camera(
         body["name"],
