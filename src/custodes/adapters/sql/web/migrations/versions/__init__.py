@@ -1,1 +1,1 @@
-"""One module a step."""
+"""One module a step, each named after what it brings."""
