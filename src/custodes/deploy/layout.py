@@ -7,7 +7,7 @@ staff/<pseudonym>.key      the first staff keys; each belongs with its person
 keeper/  keystore/{a,b}/   L's and the log's keys, database; shred keys in two copies
 discloser/                 D's keys, one-time keys
 recorder/<id>/             R's keys, settings, state
-web/                       users, sessions, layouts; the index of what was recorded, which can be made anew
+web/                       users, sessions, layouts; an index of the ledger, which can be made anew
 exchange/                  questions and answers
 store/                     sealed footage, accounts, cases, ledger: what may be mirrored
 spool/                     open reels
@@ -92,9 +92,9 @@ class NetworkFolder:
         return self.web / "web.sqlite"
 
     @property
-    def timeline_database(self) -> Path:
-        """The index of what was recorded."""
-        return self.web / "timeline.sqlite"
+    def web_index(self) -> Path:
+        """The register and what was recorded when, taken from the ledger."""
+        return self.web / "index.sqlite"
 
     @property
     def exchange(self) -> Path:

@@ -91,6 +91,7 @@ PLAN: tuple[Route, ...] = (
     Route("case.*", _WEB, _DISCLOSER, True, None, "acts on a case"),
     Route("health.{process}", _EVERY, _KEEPER | _WEB, False, Side.SENDER, "a process's state"),
     Route("live.*", _RECORDER, _WEB, False, None, "masked live video of a stream"),
+    Route("watch.{id}", _WEB, _RECORDER, False, Side.RECEIVER, "which of a recorder's streams are watched"),
 )
 
 # Roles of which one process at a time is active: its lease has the role's name. A recorder's has its own.
@@ -137,6 +138,11 @@ def health(process: Process) -> str:
 def live(stream_id: str) -> str:
     """Where a stream's masked live video is."""
     return _fill("live", stream_id)
+
+
+def watch(recorder_id: str) -> str:
+    """Where a recorder hears which of its streams are watched."""
+    return _fill("watch", recorder_id)
 
 
 def _fill(prefix: str, token: str) -> str:
