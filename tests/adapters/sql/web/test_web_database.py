@@ -66,9 +66,9 @@ def test_the_last_who_manages_users_stays(web_database: Database) -> None:
     with pytest.raises(NotFoundError):
         users.remove("ada")
     users.remove("otto")
-    # The very last may go: a network begins with nobody.
-    users.remove("abe")
-    assert users.count() == 0
+    with pytest.raises(RefusedError, match="abe"):
+        users.remove("abe")
+    assert users.count() == 1
 
 
 def test_what_is_a_users_goes_with_the_user(web_database: Database) -> None:

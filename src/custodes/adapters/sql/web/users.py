@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from custodes.adapters.sql.database import Database
 from custodes.adapters.sql.web.schema import LAYOUTS, SESSIONS, USERS
@@ -46,12 +46,11 @@ class SqlUsers:
         if password is not None:
             values["password"] = password
         with self._database.writing() as connection:
-            if not connection.execute(update(USERS).where(USERS.c.name == user.name).values(values)).rowcount:
-                raise NotFoundError(f"there is no user {user.name}")
+            before = _find(connection, user.name).user
+            connection.execute(update(USERS).where(USERS.c.name == user.name).values(values))
             if password is not None:
                 connection.execute(delete(SESSIONS).where(SESSIONS.c.user == user.name))
-            if not may(user, Action.MANAGE_USERS):
-                _check_managed([_stored(row).user for row in connection.execute(select(USERS))], user.name)
+            _check_managed(connection, before)
 
     def set_password(self, name: str, password: str) -> None:
         """Store the same password's hash anew; sessions stay."""
@@ -61,19 +60,16 @@ class SqlUsers:
     def remove(self, name: str) -> None:
         """Remove a user with sessions and layouts. Errors: NotFoundError, RefusedError as `change`."""
         with self._database.writing() as connection:
-            if not connection.execute(delete(USERS).where(USERS.c.name == name)).rowcount:
-                raise NotFoundError(f"there is no user {name}")
+            before = _find(connection, name).user
+            connection.execute(delete(USERS).where(USERS.c.name == name))
             connection.execute(delete(SESSIONS).where(SESSIONS.c.user == name))
             connection.execute(delete(LAYOUTS).where(LAYOUTS.c.user == name))
-            _check_managed([_stored(row).user for row in connection.execute(select(USERS))], name)
+            _check_managed(connection, before)
 
     def get(self, name: str) -> StoredUser:
         """Errors: NotFoundError."""
         with self._database.reading() as connection:
-            row = connection.execute(select(USERS).where(USERS.c.name == name)).first()
-        if row is None:
-            raise NotFoundError(f"there is no user {name}")
-        return _stored(row)
+            return _find(connection, name)
 
     def all(self) -> list[StoredUser]:
         """By name."""
@@ -114,7 +110,17 @@ def _values(user: User) -> dict[str, Any]:
     }
 
 
-def _check_managed(users: list[User], name: str) -> None:
-    # Nobody at all is as a network begins; `custodes user add` is the way back.
-    if users and not any(may(user, Action.MANAGE_USERS) for user in users):
-        raise RefusedError(f"{name} is the last who manages users; add another first")
+def _find(connection: Connection, name: str) -> StoredUser:
+    row = connection.execute(select(USERS).where(USERS.c.name == name)).first()
+    if row is None:
+        raise NotFoundError(f"there is no user {name}")
+    return _stored(row)
+
+
+def _check_managed(connection: Connection, before: User) -> None:
+    # Who was no manager is not missed as one, also where nobody is.
+    if not may(before, Action.MANAGE_USERS):
+        return
+    users = [_stored(row).user for row in connection.execute(select(USERS))]
+    if not any(may(user, Action.MANAGE_USERS) for user in users):
+        raise RefusedError(f"{before.name} is the last who manages users; add another first")
