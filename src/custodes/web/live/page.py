@@ -110,7 +110,7 @@ class Page:
                 await self._take_back()
 
     async def _grant(self, wish: dict[int, bytes]) -> None:
-        await self._close_tiles([n for n, tile in self._tiles.items() if wish.get(n) != tile.camera])
+        gone = self._shut([n for n, tile in self._tiles.items() if wish.get(n) != tile.camera])
         for number, camera_id in wish.items():
             if number in self._tiles:
                 continue
@@ -120,6 +120,8 @@ class Page:
                 self._refuse(number, camera_id, error)
                 continue
             await self._open_tile(number, camera)
+        # Left last, so that a camera that moves to another tile is not forgotten in between.
+        await self._leave(gone)
 
     async def _open_tile(self, number: int, camera: Camera) -> None:
         tile = Tile(self._viewer, number, camera.id, watched_stream(camera))
@@ -145,10 +147,17 @@ class Page:
                 await self._open_tile(number, camera)
 
     async def _close_tiles(self, numbers: list[int]) -> None:
-        for number in numbers:
-            tile = self._tiles.pop(number)
+        await self._leave(self._shut(numbers))
+
+    def _shut(self, numbers: list[int]) -> list[Tile]:
+        tiles = [self._tiles.pop(number) for number in numbers]
+        for tile in tiles:
             tile.open = False
             self._figures.tiles.dec()
+        return tiles
+
+    async def _leave(self, tiles: list[Tile]) -> None:
+        for tile in tiles:
             await self._hub.leave(tile.stream, tile)
 
     def _refuse(self, number: int, camera: bytes, error: CustodesError) -> None:
