@@ -27,7 +27,7 @@ class Recorder:
     def __init__(self, net: ConsoleNetwork) -> None:
         self.bus = MemoryBus(net.broker)
         self.net = net
-        self.told: list[set[bytes]] = []
+        self.told: list[dict[str, list[str]]] = []
 
     def stream(self, camera: str) -> bytes:
         streams = self.net.console.follower.register.camera(self.net.cameras[camera]).streams
@@ -47,9 +47,16 @@ class Recorder:
             await self.say(camera, Kind.INIT, b"\x04avc1init")
         await self.say(camera, Kind.FRAGMENT if number % 4 else Kind.KEY_FRAGMENT, body, number)
 
+    async def repeat(self, camera: str, number: int) -> None:
+        """What a recorder sends again for who begins to watch."""
+        for kind, body in ((Kind.INIT, b"\x04avc1init"), (Kind.KEY_FRAGMENT, b"picture %d" % number)):
+            message = encode_bus_message(LiveMessage(kind, number, body, again=True))
+            await self.bus.publish(f"live.{self.stream(camera).hex()}", message)
+        await asyncio.sleep(0.02)
+
     async def hear(self, recorder: str) -> None:
         async def heard(_subject: str, data: bytes) -> None:
-            self.told.append({data[at : at + 16] for at in range(0, len(data), 16)})
+            self.told.append(json.loads(data))
 
         await self.bus.subscribe(f"watch.{recorder}", heard)
 
@@ -221,13 +228,34 @@ async def test_recorders_hear_what_is_watched(net: ConsoleNetwork, recorder: Rec
     page.wish(net.cameras["Gate"], net.cameras["Pier"])
     await _joined(net, 2)
     await net.console.hub.tell()
+    await recorder.picture("Gate", 0)
+    await net.console.hub.tell()
     page.wish(net.cameras["Pier"])
     await _joined(net, 1)
     await net.console.hub.tell()
     await net.console.hub.tell()
     await asyncio.sleep(0.05)
     # Nothing watched is said once; then there is nothing to say.
-    assert recorder.told == [{stream}, set()]
+    hex_ = stream.hex()
+    assert recorder.told == [
+        {"again": [hex_], "streams": [hex_]},
+        {"again": [], "streams": [hex_]},
+        {"again": [], "streams": []},
+    ]
+
+
+async def test_what_is_repeated_for_others_is_not_shown_again(
+    net: ConsoleNetwork, recorder: Recorder, watch: Open
+) -> None:
+    page = await watch("otto")
+    page.wish(net.cameras["Gate"])
+    await _joined(net, 1)
+    await recorder.repeat("Gate", 4)
+    await recorder.picture("Gate", 5)
+    await recorder.repeat("Gate", 4)
+    await recorder.picture("Gate", 6)
+    assert [(await page.get()).body for _ in range(4)][1:] == [b"picture 4", b"picture 5", b"picture 6"]
+    assert await page.nothing_comes()
 
 
 async def test_the_end_of_a_session_ends_its_page(net: ConsoleNetwork, watch: Open) -> None:

@@ -1,7 +1,7 @@
 """The bytes of live view on the bus and on a page's socket, and a page's wish.
 
-On the bus (subject `live.<stream>`): kind (1 byte), flags (1, reserved: readers ignore them), capture time (8,
-µs UTC, big-endian), body. The init segment comes before every key fragment, so that it is there for who comes late.
+On the bus (subject `live.<stream>`): kind (1 byte), flags (1; AGAIN: sent before already, repeated for who begins to
+watch), capture time (8, µs UTC, big-endian), body.
 On the socket: kind (1), tile (1), capture time (8), body. Bodies are the same on both.
 Source: docs/design/0010-live-and-console.md (What goes over the WebSocket).
 """
@@ -13,7 +13,7 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
-from custodes.base.canon import MAX_SAFE_INTEGER
+from custodes.base.canon import MAX_SAFE_INTEGER, canon
 from custodes.base.errors import CustodesError, InvalidError
 from custodes.base.ids import parse_hex
 
@@ -33,6 +33,7 @@ class Kind(IntEnum):
     REFUSED = 5
 
 
+AGAIN = 1
 _FROM_RECORDER = frozenset({Kind.INIT, Kind.KEY_FRAGMENT, Kind.FRAGMENT, Kind.STATE})
 
 
@@ -43,6 +44,7 @@ class LiveMessage:
     kind: Kind
     capture_us: int
     body: bytes
+    again: bool = False
 
     @property
     def is_picture(self) -> bool:
@@ -58,15 +60,15 @@ def decode_bus_message(data: bytes) -> LiveMessage:
     """A recorder's message. Errors: InvalidError."""
     if len(data) < _BUS_HEAD.size:
         raise InvalidError(f"a live message has at least {_BUS_HEAD.size} bytes")
-    number, _flags, capture_us = _BUS_HEAD.unpack_from(data)
+    number, flags, capture_us = _BUS_HEAD.unpack_from(data)
     if number not in _FROM_RECORDER or capture_us > MAX_SAFE_INTEGER:
         raise InvalidError(f"a live message of kind {number} is none of a recorder's")
-    return LiveMessage(Kind(number), capture_us, data[_BUS_HEAD.size :])
+    return LiveMessage(Kind(number), capture_us, data[_BUS_HEAD.size :], bool(flags & AGAIN))
 
 
 def encode_bus_message(message: LiveMessage) -> bytes:
     """The bytes that a recorder sends."""
-    return _BUS_HEAD.pack(message.kind, 0, message.capture_us) + message.body
+    return _BUS_HEAD.pack(message.kind, AGAIN if message.again else 0, message.capture_us) + message.body
 
 
 def state_message(state: str, reason: str, at_us: int) -> LiveMessage:
@@ -103,6 +105,18 @@ def parse_wish(text: str) -> dict[int, bytes]:
     return wish
 
 
-def watched_message(streams: list[bytes]) -> bytes:
-    """Which of a recorder's streams are watched now (subject `watch.<recorder>`): their ids, one after another."""
-    return b"".join(sorted(streams))
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Which of a recorder's streams are watched (subject `watch.<recorder>`), and of which we lack the beginning."""
+
+    streams: frozenset[bytes] = frozenset()
+    again: frozenset[bytes] = frozenset()
+
+    def encode(self) -> bytes:
+        """Canonical JSON; ids in hex, ascending."""
+        return canon(
+            {
+                "again": sorted(stream.hex() for stream in self.again),
+                "streams": sorted(stream.hex() for stream in self.streams),
+            }
+        )

@@ -12,7 +12,7 @@ import structlog
 from custodes.base.clock import SECOND_US, Clock
 from custodes.base.errors import UnavailableError
 from custodes.base.ports import Subscription
-from custodes.web.live.codec import Kind, LiveMessage, state_message
+from custodes.web.live.codec import Kind, LiveMessage, Watched, state_message
 from custodes.web.live.source import LiveSource
 
 TELL_S = 2.0
@@ -51,6 +51,9 @@ class _Channel:
     def hear(self, message: LiveMessage, now_us: int) -> None:
         """Keep what a late joiner needs, and pass it on."""
         self.heard_us, self.silent = now_us, False
+        if message.again and not self.broken:
+            # It is for somebody else who began to watch.
+            return
         if message.kind is Kind.INIT:
             if self.init is not None and message.body == self.init.body:
                 return
@@ -161,14 +164,15 @@ class LiveHub:
     async def tell(self) -> None:
         """Tell recorders once; one whose last stream is left hears so, once."""
         self._changed.clear()
-        watched: dict[str, list[bytes]] = {recorder: [] for recorder in self._told}
-        for stream in self._channels:
+        watched: dict[str, dict[bytes, bool]] = {recorder: {} for recorder in self._told}
+        for stream, channel in self._channels.items():
             if recorder := self._recorder_of(stream):
-                watched.setdefault(recorder, []).append(stream)
+                watched.setdefault(recorder, {})[stream] = channel.broken
         self._told = {recorder for recorder, streams in watched.items() if streams}
         for recorder, streams in watched.items():
+            again = frozenset(stream for stream, broken in streams.items() if broken)
             try:
-                await self._source.tell_watched(recorder, streams)
+                await self._source.tell_watched(recorder, Watched(frozenset(streams), again))
             except UnavailableError as error:
                 # The recorder forgets after 5 s, and hears again when the bus is back.
                 _LOG.info("recorder not told what is watched", reason=str(error))

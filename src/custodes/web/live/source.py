@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -10,7 +10,7 @@ import structlog
 from custodes.adapters.bus.subjects import live, watch
 from custodes.base.errors import InvalidError
 from custodes.base.ports import Bus, Subscription
-from custodes.web.live.codec import LiveMessage, decode_bus_message, watched_message
+from custodes.web.live.codec import LiveMessage, Watched, decode_bus_message
 
 Hear = Callable[[LiveMessage], None]
 _LOG = structlog.get_logger("web")
@@ -23,7 +23,7 @@ class LiveSource(Protocol):
         """Call `hear` for each message of the stream, in order. Errors: UnavailableError."""
         ...
 
-    async def tell_watched(self, recorder: str, streams: Sequence[bytes]) -> None:
+    async def tell_watched(self, recorder: str, watched: Watched) -> None:
         """Tell a recorder which of its streams are watched. Errors: UnavailableError."""
         ...
 
@@ -47,6 +47,6 @@ class BusLiveSource:
 
         return await self._bus.subscribe(live(stream.hex()), listener)
 
-    async def tell_watched(self, recorder: str, streams: Sequence[bytes]) -> None:
+    async def tell_watched(self, recorder: str, watched: Watched) -> None:
         """Tell a recorder which of its streams are watched."""
-        await self._bus.publish(watch(recorder), watched_message(list(streams)))
+        await self._bus.publish(watch(recorder), watched.encode())
