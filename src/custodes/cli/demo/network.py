@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import secrets
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from custodes.cli.demo.cameras import PASSWORD, PLACES, TOWN, DemoCameras
 from custodes.deploy.layout import NetworkFolder, read_settings
 
 CUSTODIANS = ("Ombudsman", "Court clerk", "Data-protection officer")
+CONSOLE_ROLES = ("operator", "supervisor", "administrator")
 PERIODS = "slot=10s,slots=6,reel=20s"
 START_S = 60.0
 STOP_S = 30.0
@@ -89,6 +91,22 @@ class DemoNetwork:
                 "--at", at, "--height-m", height_m, *(word for view in views for word in ("--view", view)),
                 "--retention", "24h", "--main", cameras.url(place),
                 "--username", "recorder", "--password-file", password,
+            )  # fmt: skip
+
+    @property
+    def console_password(self) -> Path:
+        """The password of the demo's users, made anew each time."""
+        return self.root / "console-password"
+
+    def add_users(self) -> None:
+        """An operator, a supervisor and an administrator, who reach every camera."""
+        file = self.console_password
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(12) + "\n", "utf-8")
+        for role in CONSOLE_ROLES:
+            custodes(
+                "user", "add", self.folder.root, role, "--role", role, "--everything",
+                "--password-file", file,
             )  # fmt: skip
 
     def start(self) -> None:
