@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import Callable, Iterator
 
@@ -23,6 +24,16 @@ MAX_WAITING_MESSAGES = 4
 PING_S = 15.0
 # Live video that waits in the kernel is old before the page sees it, so little may wait there.
 SEND_BUFFER_BYTES = 256 << 10
+
+
+class _Refusals(logging.Filter):
+    """Drops what the library says of every socket that we answered with a problem instead of a socket."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "without completing handshake" not in record.getMessage()
+
+
+logging.getLogger("uvicorn.error").addFilter(_Refusals())
 
 
 class _Server(uvicorn.Server):
