@@ -218,6 +218,20 @@ def test_entries_that_do_not_lead_to_the_root(keeper: TownKeeper, follow, index:
     assert index.position() is None
 
 
+def test_an_entry_that_no_log_would_admit(keeper: TownKeeper, follow, index: SqlIndex) -> None:
+    follower = follow()
+    _all(follower)
+    before = keeper.town.state.size
+    keeper.town.admit("camera")
+    path = bundle_path(0, before + 1)
+    data = keeper.store.get(path)
+    keeper.store.delete(path)
+    keeper.store.put(path, data.replace(b'"purpose":"', b'"porpuse":"'))
+    with pytest.raises(UnverifiedError, match="none: must be an object"):
+        follower.step()
+    assert index.position() is None and len(follower.register) == 0
+
+
 @pytest.mark.parametrize(("from_us", "to_us"), [(5, 5), (6, 5), (-1, 5), (0, MAX_REQUEST_US + 1)])
 def test_times_that_cannot_be_asked_for(index: SqlIndex, from_us: int, to_us: int) -> None:
     from custodes.base.errors import InvalidError

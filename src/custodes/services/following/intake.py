@@ -10,11 +10,11 @@ import structlog
 from custodes.adapters.sql.index.index import GapRow, IndexWriter, SpanRow
 from custodes.base.canon import canon, typed_hash, unb64u
 from custodes.base.clock import HOUR_US
-from custodes.base.errors import InvalidError, NotFoundError
+from custodes.base.errors import InvalidError, NotFoundError, UnverifiedError
 from custodes.base.ids import ID_BYTES
 from custodes.custody.accounts import MANIFEST_FORMAT, Manifest, parse_account, parse_manifest
 from custodes.custody.paths import manifest_path
-from custodes.ledger.entries.bodies import entry_type
+from custodes.ledger.entries.bodies import BODIES, entry_type
 from custodes.ledger.entries.wrapper import Entry
 
 # A manifest's rows are looked at for epochs that may still be open; the end of an older one is in its closing.
@@ -33,11 +33,19 @@ class Intake:
         self.missing = 0
 
     def take(self, entry: Entry) -> None:
-        """Entries of other kinds say nothing that the index holds."""
+        """Entries of other kinds say nothing that the index holds.
+
+        Errors: UnverifiedError for an entry that no log would have admitted.
+        """
         signed = entry.statement.signed
         act = _ACTS.get(signed.type)
-        if act is not None:
-            act(self, signed.type, signed.body)
+        if act is None:
+            return
+        try:
+            BODIES[signed.type][1](signed.body)
+        except InvalidError as error:
+            raise UnverifiedError(f"the log holds an entry that is none: {error}") from error
+        act(self, signed.type, signed.body)
 
     def _camera(self, _type: str, body: Mapping[str, Any]) -> None:
         self.cameras.append(body)
