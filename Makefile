@@ -8,7 +8,7 @@ RECORD_SECONDS := $(if $(findstring command line,$(origin SECONDS)),$(SECONDS),6
 
 MODEL := .build/models/person-vehicle.tflite
 
-.PHONY: demo demo-check test lint bench soak setup model system lock clean
+.PHONY: demo demo-check test lint bench soak setup model system lock openapi clean
 
 # Standard output stays free: `make demo-check` prints its report there and nothing else.
 $(STAMP): requirements.lock pyproject.toml verify/pyproject.toml simulator/pyproject.toml
@@ -35,6 +35,10 @@ lock:
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-emit-package custodes-verify --no-emit-package custodes-simulator --group dev \
 	  -o requirements.lock pyproject.toml verify/pyproject.toml simulator/pyproject.toml requirements.build.in
+
+# What the console's types are made from; a test compares it with the routes.
+openapi: $(STAMP)
+	@$(BIN)/python tools/openapi.py
 
 demo: model
 	@$(BIN)/custodes demo

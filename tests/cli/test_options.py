@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from custodes.base.errors import InvalidError, NotFoundError
-from custodes.cli.options import instant_us, ordinals, read_passphrase, show_us, size_bytes
+from custodes.cli.options import (
+    instant_us,
+    mount_of,
+    ordinals,
+    read_passphrase,
+    show_us,
+    size_bytes,
+    view_of,
+)
+from custodes.estate.model import Mount, View
 
 
 def _options(file: Path | None) -> argparse.Namespace:
@@ -52,3 +61,28 @@ def test_sizes(text: str, size: int) -> None:
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(InvalidError):
         size_bytes(text)
+
+
+def test_a_place_is_taken_to_the_digit() -> None:
+    assert mount_of("54.1234567,-7.1", "4.25") == Mount(541_234_567, -71_000_000, 425)
+    assert mount_of("-90,180", "0") == Mount(-900_000_000, 1_800_000_000, 0)
+    assert mount_of(None, "4") is None
+
+
+@pytest.mark.parametrize(
+    ("at", "height_m"),
+    [("54", "0"), ("54,7,1", "0"), ("north,7", "0"), ("54.12345678,7", "0"), ("91,7", "0"), ("54,7", "-1"),
+     ("54,7", "0.001"), ("nan,7", "0"), ("inf,7", "0")],
+)  # fmt: skip
+def test_places_that_are_none(at: str, height_m: str) -> None:
+    with pytest.raises(InvalidError):
+        mount_of(at, height_m)
+
+
+def test_a_view() -> None:
+    assert view_of("quay: steps:135.5:60:80") == View("quay: steps", 13_550, 6000, 80)
+    assert view_of("north:360:360:1").bearing_cdeg == 0
+    assert view_of("west:-90:60:80").bearing_cdeg == 27_000
+    for text in ("quay", ":1:1:1", "quay:1:0:1", "quay:1:361:1", "quay:1:1:0", "quay:1:1:1.5", "quay:x:1:1"):
+        with pytest.raises(InvalidError):
+            view_of(text)

@@ -9,7 +9,7 @@ import pytest
 from custodes.base.clock import DAY_US, HOUR_US, SECOND_US
 from custodes.base.errors import InvalidError
 from custodes.estate import rules
-from custodes.estate.model import NORMAL_PERIODS, Assignment, Camera, Network, Stream
+from custodes.estate.model import NORMAL_PERIODS, Assignment, Camera, Mount, Network, Stream, View
 
 NOW_US = 1_800_000_000 * SECOND_US  # 2027-01-15
 MAIN, SUB = Stream(b"m" * 16, "main", "full"), Stream(b"s" * 16, "sub", "lower")
@@ -25,6 +25,7 @@ CAMERA = Camera(
     retention_us=72 * HOUR_US,
     streams=(MAIN, SUB),
 )
+MOUNT, VIEW = Mount(0, 0, 0), View("gate", 0, 36_000, 10_000)
 ASSIGNMENT = Assignment(CAMERA.id, MAIN.id, b"r" * 16, "rtsp://192.0.2.7:554/main", username="u")
 
 
@@ -50,6 +51,8 @@ def test_a_lawful_camera() -> None:
         ("responsible_body", "a\x00b"),
         ("review_date", date(2027, 1, 15)),
         ("review_date", date(2027, 1, 15) + timedelta(days=1831)),
+        ("views", (View("a", 0, 1, 1), View("a", 1, 1, 1))),
+        ("views", (View("a\x1f", 0, 1, 1),)),
         ("retention_us", HOUR_US - 1),
         ("retention_us", 366 * DAY_US + 1),
     ],
@@ -109,6 +112,15 @@ def test_what_cannot_be_built() -> None:
         (Camera, {"revision": 0}, CAMERA),
         (Camera, {"streams": ()}, CAMERA),
         (Camera, {"streams": (MAIN, MAIN)}, CAMERA),
+        (Camera, {"views": tuple(View(str(number), 0, 1, 1) for number in range(17))}, CAMERA),
+        (Mount, {"latitude_e7": 900_000_001}, MOUNT),
+        (Mount, {"longitude_e7": -1_800_000_001}, MOUNT),
+        (Mount, {"height_cm": -1}, MOUNT),
+        (View, {"name": ""}, VIEW),
+        (View, {"name": "x" * 101}, VIEW),
+        (View, {"bearing_cdeg": 36_000}, VIEW),
+        (View, {"angle_cdeg": 0}, VIEW),
+        (View, {"range_m": 10_001}, VIEW),
         (Stream, {"kind": "third"}, MAIN),
         (Stream, {"assurance": "none"}, MAIN),
         (Assignment, {"transport": "sctp"}, ASSIGNMENT),

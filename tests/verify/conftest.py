@@ -208,6 +208,7 @@ class Network:
             "camera": b64(self.camera),
             "justification": "",
             "legal_basis": "Police Act § 1",
+            "mounts": [],
             "name": "Bridge north",
             "purpose": "Traffic safety",
             "responsible_body": "Town of Example",
@@ -216,6 +217,7 @@ class Network:
             "revision": 1,
             "site": "Bridge",
             "streams": [{"assurance": "full", "kind": "main", "stream": b64(self.stream)}],
+            "views": [],
         }
         return self.add("camera", body | changes, *(keys or (self.administrator,)))
 

@@ -350,6 +350,12 @@ def _(n: Any) -> None:
     n.register_camera(revision=2, review_date="2026-09-21")
 
 
+@breaks("camera-views")
+def _(n: Any) -> None:
+    view = {"angle_cdeg": 1, "bearing_cdeg": 0, "name": "gate", "range_m": 1}
+    n.register_camera(revision=2, views=[view, {**view, "range_m": 2}])
+
+
 @breaks("camera-streams")
 def _(n: Any) -> None:
     n.register_camera(revision=2, streams=[{"assurance": "full", "kind": "main", "stream": b64(bytes(16))}])

@@ -12,7 +12,7 @@ from custodes.adapters.exchange.folder import FolderOffice
 from custodes.adapters.secrets import read_signing_key
 from custodes.base.clock import SystemClock
 from custodes.base.errors import InvalidError, NotFoundError
-from custodes.cli.options import duration_us
+from custodes.cli.options import duration_us, mount_of, view_of
 from custodes.deploy.enlisting import CameraWish, camera_parcel, leave_for_start
 from custodes.deploy.layout import NetworkFolder, read_settings
 from custodes.deploy.running import is_running
@@ -36,6 +36,17 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--retention", default="72h", help="how long footage is kept; default 72h")
     parser.add_argument("--justification", default="", help="why longer than 72 hours; residents read it")
+    parser.add_argument(
+        "--at", metavar="LAT,LON", help="where it stands, in degrees: --at=54.1234567,-7.1234567"
+    )
+    parser.add_argument("--height-m", default="0", metavar="M", help="how high above the ground")
+    parser.add_argument(
+        "--view",
+        action="append",
+        default=[],
+        metavar="NAME:BEARING:ANGLE:RANGE",
+        help="what it sees: degrees clockwise from north, degrees wide, metres far, as quay:135:60:80",
+    )
     parser.add_argument(
         "--main",
         required=True,
@@ -76,6 +87,8 @@ def run(options: argparse.Namespace) -> int:
         username=options.username,
         password=_password(options.password_file),
         priority=options.priority,
+        mount=mount_of(options.at, options.height_m),
+        views=tuple(view_of(text) for text in options.view),
     )
     camera, parcel = camera_parcel(folder, settings, wish, key, SystemClock().utc_us())
     for kind, url in wish.streams.items():

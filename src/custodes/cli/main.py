@@ -16,6 +16,7 @@ from custodes.base.errors import CustodesError
 COMMANDS = (
     "init",
     "camera",
+    "user",
     "custodian",
     "serve",
     "case",

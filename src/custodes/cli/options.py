@@ -8,37 +8,47 @@ import os
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 from custodes.base.errors import InvalidError, NotFoundError
+from custodes.estate.model import FULL_CIRCLE_CDEG, Mount, View
 from custodes.ledger.rules.people import NORMAL_PERIODS, Periods
 
 MAX_PASSPHRASE_BYTES = 4096
 
 
-def add_passphrase(parser: argparse.ArgumentParser) -> None:
-    """A passphrase comes by prompt, file or descriptor, never as an argument that others could read."""
+def add_passphrase(parser: argparse.ArgumentParser, what: str = "passphrase") -> None:
+    """A passphrase or password comes by prompt, file or descriptor, never as an argument that others could read."""
     group = parser.add_mutually_exclusive_group()
-    group.add_argument("--passphrase-file", type=Path, metavar="FILE", help="read the passphrase from a file")
-    group.add_argument("--passphrase-fd", type=int, metavar="N", help="read the passphrase from a descriptor")
+    group.add_argument(
+        f"--{what}-file",
+        dest="passphrase_file",
+        type=Path,
+        metavar="FILE",
+        help=f"read the {what} from a file",
+    )
+    group.add_argument(
+        f"--{what}-fd", dest="passphrase_fd", type=int, metavar="N", help=f"read the {what} from a descriptor"
+    )
 
 
-def read_passphrase(options: argparse.Namespace, confirm: bool = False) -> str:
+def read_passphrase(options: argparse.Namespace, confirm: bool = False, what: str = "passphrase") -> str:
     """Errors: NotFoundError, InvalidError."""
     if options.passphrase_file is not None:
         try:
-            return _check(options.passphrase_file.read_bytes())
+            return _check(options.passphrase_file.read_bytes(), what)
         except FileNotFoundError as error:
-            raise NotFoundError(f"no passphrase file {options.passphrase_file}") from error
+            raise NotFoundError(f"no {what} file {options.passphrase_file}") from error
     if options.passphrase_fd is not None:
         with os.fdopen(options.passphrase_fd, "rb", closefd=False) as source:
-            return _check(source.read(MAX_PASSPHRASE_BYTES + 1))
+            return _check(source.read(MAX_PASSPHRASE_BYTES + 1), what)
     if not sys.stdin.isatty():
-        raise InvalidError("no terminal to ask for the passphrase; give --passphrase-file or --passphrase-fd")
-    first = getpass.getpass("Passphrase: ")
+        raise InvalidError(f"no terminal to ask for the {what}; give --{what}-file or --{what}-fd")
+    first = getpass.getpass(f"{what.capitalize()}: ")
     if confirm and getpass.getpass("Again: ") != first:
-        raise InvalidError("the two passphrases differ")
-    return _check(first.encode("utf-8"))
+        raise InvalidError(f"the two {what}s differ")
+    return _check(first.encode("utf-8"), what)
 
 
 def instant_us(text: str) -> int:
@@ -73,14 +83,14 @@ def ordinals(text: str, most: int) -> list[int]:
     return sorted(numbers)
 
 
-def _check(data: bytes) -> str:
+def _check(data: bytes, what: str) -> str:
     passphrase = data.rstrip(b"\r\n")
     if not 8 <= len(passphrase) <= MAX_PASSPHRASE_BYTES:
-        raise InvalidError(f"a passphrase has 8 to {MAX_PASSPHRASE_BYTES} bytes")
+        raise InvalidError(f"a {what} has 8 to {MAX_PASSPHRASE_BYTES} bytes")
     try:
         return passphrase.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InvalidError("a passphrase is UTF-8") from error
+        raise InvalidError(f"a {what} is UTF-8") from error
 
 
 _UNITS_US = {"s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
@@ -111,6 +121,39 @@ def size_bytes(text: str) -> int:
         if number != text and number.isdecimal():
             return int(number) * factor
     raise InvalidError(f"not a size: {text!r}; write it as 50GiB, 500GB, 2TiB, or off")
+
+
+def mount_of(at: str | None, height_m: str) -> Mount | None:
+    """A mount at `LAT,LON` in degrees, so high; None where no place is told. Errors: InvalidError."""
+    if at is None:
+        return None
+    parts = at.split(",")
+    if len(parts) != 2:
+        raise InvalidError(f"not a place: {at!r}; write it as 54.1234567,-7.1234567")
+    latitude_e7, longitude_e7 = (_scaled("place", part, 7) for part in parts)
+    return Mount(latitude_e7, longitude_e7, _scaled("height", height_m, 2))
+
+
+def view_of(text: str) -> View:
+    """A view of `NAME:BEARING:ANGLE:RANGE` in degrees and metres. Errors: InvalidError."""
+    parts = text.rsplit(":", 3)
+    if len(parts) != 4:
+        raise InvalidError(f"not a view: {text!r}; write it as quay:135:60:80")
+    name, bearing, angle, range_m = parts
+    bearing_cdeg = _scaled("bearing", bearing, 2) % FULL_CIRCLE_CDEG
+    return View(name, bearing_cdeg, _scaled("angle", angle, 2), _scaled("range", range_m, 0))
+
+
+def _scaled(what: str, text: str, digits: int) -> int:
+    # Decimal, not float: the register says exactly what was written.
+    try:
+        scaled = Decimal(text.strip()).scaleb(digits)
+        whole = int(scaled)
+    except (ArithmeticError, ValueError) as error:
+        raise InvalidError(f"{what}: not a number: {text!r}") from error
+    if whole != scaled:
+        raise InvalidError(f"{what}: has at most {digits} digits after the point, got {text!r}")
+    return whole
 
 
 def periods_of(text: str | None) -> Periods:

@@ -15,7 +15,7 @@ from custodes.base.ids import new_id
 from custodes.base.keys import Signed, SigningKey, sign_body
 from custodes.base.sealing import PublicSealingKey
 from custodes.deploy.layout import NetworkFolder, NetworkSettings
-from custodes.estate.model import Assignment, Camera, Stream, StreamKind, Transport
+from custodes.estate.model import Assignment, Camera, Mount, Stream, StreamKind, Transport, View
 from custodes.estate.rules import assurance_of, check_assignment, check_camera
 from custodes.ledger.entries.builders import camera_body
 from custodes.services.keeper.cameras import ATTACHMENT
@@ -41,6 +41,8 @@ class CameraWish:
     transport: Transport
     username: str
     priority: int
+    mount: Mount | None = None
+    views: tuple[View, ...] = ()
     password: str = field(default="", repr=False)
 
 
@@ -65,6 +67,8 @@ def camera_parcel(
         retention_us=wish.retention_us,
         streams=streams,
         justification=wish.justification,
+        mount=wish.mount,
+        views=wish.views,
     )
     check_camera(camera, now_us)
     assignments = [

@@ -7,6 +7,7 @@ staff/<pseudonym>.key      the first staff keys; each belongs with its person
 keeper/  keystore/{a,b}/   L's and the log's keys, database; shred keys in two copies
 discloser/                 D's keys, one-time keys
 recorder/<id>/             R's keys, settings, state
+web/                       users, sessions, layouts; an index of the ledger, which can be made anew
 exchange/                  questions and answers
 store/                     sealed footage, accounts, cases, ledger: what may be mirrored
 spool/                     open reels
@@ -80,6 +81,21 @@ class NetworkFolder:
     def recorder(self, recorder: bytes) -> Path:
         """Keys, settings and state of a recorder."""
         return self.root / "recorder" / recorder.hex()
+
+    @property
+    def web(self) -> Path:
+        """Databases of the web process."""
+        return self.root / "web"
+
+    @property
+    def web_database(self) -> Path:
+        """Users, sessions, layouts."""
+        return self.web / "web.sqlite"
+
+    @property
+    def web_index(self) -> Path:
+        """The register and what was recorded when, taken from the ledger."""
+        return self.web / "index.sqlite"
 
     @property
     def exchange(self) -> Path:

@@ -20,6 +20,13 @@ LOWER_ASSURANCE = (
 )
 MAX_PRIORITY = 9
 MAX_STREAMS = 16
+MAX_VIEWS = 16
+MAX_VIEW_NAME = 100
+MAX_LATITUDE_E7 = 900_000_000
+MAX_LONGITUDE_E7 = 1_800_000_000
+MAX_HEIGHT_CM = 100_000
+FULL_CIRCLE_CDEG = 36_000
+MAX_RANGE_M = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,37 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
+class Mount:
+    """Where a camera stands, which is public. Units: WGS 84 degrees × 10⁷; height above the ground."""
+
+    latitude_e7: int
+    longitude_e7: int
+    height_cm: int
+
+    def __post_init__(self) -> None:
+        _check_range("latitude_e7", self.latitude_e7, -MAX_LATITUDE_E7, MAX_LATITUDE_E7)
+        _check_range("longitude_e7", self.longitude_e7, -MAX_LONGITUDE_E7, MAX_LONGITUDE_E7)
+        _check_range("height_cm", self.height_cm, 0, MAX_HEIGHT_CM)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A fixed direction of a camera. Units: hundredths of a degree, bearing clockwise from true north."""
+
+    name: str
+    bearing_cdeg: int
+    angle_cdeg: int
+    range_m: int
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.name) <= MAX_VIEW_NAME:
+            raise InvalidError(f"views: a name has 1 to {MAX_VIEW_NAME} characters")
+        _check_range("bearing_cdeg", self.bearing_cdeg, 0, FULL_CIRCLE_CDEG - 1)
+        _check_range("angle_cdeg", self.angle_cdeg, 1, FULL_CIRCLE_CDEG)
+        _check_range("range_m", self.range_m, 1, MAX_RANGE_M)
+
+
+@dataclass(frozen=True, slots=True)
 class Camera:
     """A camera and what makes it lawful; estate/rules.py says when it may record."""
 
@@ -103,6 +141,9 @@ class Camera:
     retention_us: int
     streams: tuple[Stream, ...]
     justification: str = ""
+    # None: its place is not told yet.
+    mount: Mount | None = None
+    views: tuple[View, ...] = ()
 
     def __post_init__(self) -> None:
         _check_id("camera", self.id)
@@ -112,6 +153,8 @@ class Camera:
             raise InvalidError(f"streams: a camera has 1 to {MAX_STREAMS}, not {len(self.streams)}")
         if len({stream.id for stream in self.streams}) != len(self.streams):
             raise InvalidError("streams: one is named twice")
+        if len(self.views) > MAX_VIEWS:
+            raise InvalidError(f"views: a camera has at most {MAX_VIEWS}, not {len(self.views)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +179,11 @@ class Assignment:
             raise InvalidError(f"transport: must be tcp or udp, not {self.transport!r}")
         if not 0 <= self.priority <= MAX_PRIORITY:
             raise InvalidError(f"priority: must be from 0 to {MAX_PRIORITY}, not {self.priority}")
+
+
+def _check_range(what: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise InvalidError(f"{what}: must be from {low} to {high}, not {value}")
 
 
 def _check_id(what: str, value: bytes) -> None:

@@ -54,6 +54,9 @@ def check_camera(camera: Camera, now_us: int) -> None:
     _check_text("justification", camera.justification)
     check_review(camera.review_date, now_us)
     check_retention(camera.retention_us, camera.justification)
+    check_views(camera)
+    for view in camera.views:
+        _check_text("views", view.name)
 
 
 def check_review(review_date: date, now_us: int) -> None:
@@ -83,6 +86,12 @@ def check_keep_free(keep_free_bytes: int, volume_bytes: int) -> None:
             f"keep_free_bytes: must be 0, or from {MIN_KEEP_FREE_BYTES >> 30} GiB to half of the volume,"
             f" {most / (1 << 30):.1f} GiB; it is {keep_free_bytes / (1 << 30):.1f} GiB"
         )
+
+
+def check_views(camera: Camera) -> None:
+    """A view is known by its name. Errors: InvalidError."""
+    if len({view.name for view in camera.views}) != len(camera.views):
+        raise InvalidError("views: two have the same name")
 
 
 def check_assignment(assignment: Assignment, camera: Camera) -> None:

@@ -1,24 +1,28 @@
-"""The HTTP face: the page, the state, the public files, and the way to the services."""
+"""The HTTP face: the console and its API, the page, the state, the public files, the way to the services."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 
 from custodes.base.clock import Clock, SystemClock
 from custodes.base.ports import ObjectStore
 from custodes.services.office import Office
 from custodes.web.board import HealthBoard
 from custodes.web.boundary import Boundary
+from custodes.web.console import Console
 from custodes.web.objects import PublicObjects
 from custodes.web.problems import add_problem_handlers
 from custodes.web.routes.alive import alive_routes
 from custodes.web.routes.exchange import exchange_routes
-from custodes.web.routes.page import page_routes
+from custodes.web.routes.page import CONSOLE, page_routes
 from custodes.web.routes.status import status_routes
 from custodes.web.routes.store import store_routes
 from custodes.web.status import Status, make_status
+from custodes.web.timing import Timing
 
 
 def create_app(
@@ -30,25 +34,36 @@ def create_app(
     *,
     place: str = "NETWORK",
     clock: Clock | None = None,
+    registry: CollectorRegistry | None = None,
+    console: Console | None = None,
+    built: Path = CONSOLE,
 ) -> FastAPI:
     """The app of one network.
 
     `desks`: the subjects by service that may be asked from outside. `place`: what the page's commands call
-    the network's folder. Nobody signs in here: all that is shown is public, all that is asked is signed.
+    the network's folder. `built`: where the console was built. People sign in to `/api/v1` alone; all else that
+    is shown is public, all that is asked is signed.
     """
     ticking = clock or SystemClock()
+    numbers = registry or CollectorRegistry()
     app = FastAPI(title="Custodes", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    if console is not None:
+        app.add_middleware(Timing, figures=console.figures)
     app.add_middleware(Boundary)
     add_problem_handlers(app)
 
     def status() -> Status:
         return make_status(board.view(), network_id, place)
 
-    app.include_router(page_routes())
+    missing: Callable[[], str] = console.missing if console is not None else _nothing
+    if console is not None:
+        app.include_router(console.routes())
     app.include_router(status_routes(status, ticking))
-    app.include_router(alive_routes(board))
+    app.include_router(alive_routes(board, numbers, missing))
     app.include_router(store_routes(PublicObjects(store)))
     app.include_router(exchange_routes(office, desks, ticking))
+    # Last: a file of the console takes no route's place.
+    app.include_router(page_routes(built))
     return app
 
 
@@ -61,3 +76,7 @@ def create_founding_app(
     add_problem_handlers(app)
     app.include_router(exchange_routes(office, desks, clock or SystemClock()))
     return app
+
+
+def _nothing() -> str:
+    return ""

@@ -96,6 +96,17 @@ class HealthBoard:
                     discloser = Heard(name, document, age_us)
         return View(self._clock.utc_us(), tuple(recorders), keeper, discloser, self._alarms(now_us))
 
+    def names(self) -> list[str]:
+        """Processes that are expected or were heard of."""
+        return sorted(self._places)
+
+    def said(self) -> list[tuple[str, str]]:
+        """Alarms with the process that says them; what the board says of the others is web's."""
+        told = [(name, text) for name, place in self._places.items() for text in _told(place)]
+        theirs = {text for _, text in told}
+        own = [("web", text) for text in self.view().alarms if text not in theirs]
+        return own + sorted(told)
+
     def _alarms(self, now_us: int) -> tuple[str, ...]:
         own = [self.store_fault] if self.store_fault else []
         told: list[str] = []
@@ -105,10 +116,14 @@ class HealthBoard:
                 own.append(f"{label} has not been heard of for {(now_us - place.boot_us) // SECOND_US} s")
             if place.refused:
                 own.append(f"{label} sends health that cannot be read: {place.refused}")
-            told += place.document.alarms if place.document else []
+            told += _told(place)
         return tuple(dict.fromkeys(own + told))
 
     def _label(self, name: str) -> str:
         role, dash, id_ = name.partition("-")
         alone = sum(other.partition("-")[0] == role for other in self._places) == 1
         return role if alone or not dash else f"{role} {id_[:8]}"
+
+
+def _told(place: _Place) -> list[str]:
+    return list(place.document.alarms) if place.document else []

@@ -11,8 +11,11 @@ from custodes.web.problems import problem_response
 
 _LOG = structlog.get_logger("web")
 
+# blob: is how a page plays what it got over its socket (Media Source Extensions) and draws what it made itself;
+# everything else, map tiles and workers among it, comes from here. 'self' in connect-src is the socket's origin, too.
 CONTENT_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:;"
+    " font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self';"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 HEADERS: tuple[tuple[bytes, bytes], ...] = (
@@ -34,7 +37,12 @@ class Boundary:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            try:
+                await self._app(scope, receive, send)
+            except Exception as error:
+                # The server ends the socket; who watched comes back by itself.
+                _LOG.error("socket failed", path=scope.get("path", "")[:200], exc_info=error)
+                raise
             return
         started = False
 

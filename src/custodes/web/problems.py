@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -12,9 +13,15 @@ from starlette.responses import Response
 
 from custodes.base.errors import BugError, CustodesError, ErrorKind, InvalidError, NotFoundError
 from custodes.base.problem import MAX_MESSAGE_CHARACTERS
+from custodes.web.wire import Problem
 
 PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
+# What a route's document says of its failures.
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": HTTPStatus(status).phrase}
+    for status in (401, 403, 404, 409, 422, 429, 503)
+}
 # What these kinds say names volumes and files, which is the operator's business; it goes to the log.
 _INTERNAL = {
     ErrorKind.UNAVAILABLE: "the store does not answer now",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import Callable, Iterator
 
@@ -17,6 +18,22 @@ CONNECTIONS = 256
 BACKLOG = 128
 KEEP_ALIVE_S = 15
 STOP_S = 3
+# What a page may say at once over a socket.
+MAX_MESSAGE_BYTES = 16 << 10
+MAX_WAITING_MESSAGES = 4
+PING_S = 15.0
+# Live video that waits in the kernel is old before the page sees it, so little may wait there.
+SEND_BUFFER_BYTES = 256 << 10
+
+
+class _Refusals(logging.Filter):
+    """Drops what the library says of every socket that we answered with a problem instead of a socket."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "without completing handshake" not in record.getMessage()
+
+
+logging.getLogger("uvicorn.error").addFilter(_Refusals())
 
 
 class _Server(uvicorn.Server):
@@ -31,6 +48,7 @@ def listen(port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         listener.bind((HOST, port))
         listener.listen(BACKLOG)
     except OSError as error:
@@ -51,7 +69,13 @@ async def serve(app: ASGIApp, port: int, on_ready: Callable[[str], None] | None 
         uvicorn.Config(
             app,
             http="h11",
-            ws="none",
+            ws="websockets-sansio",
+            ws_max_size=MAX_MESSAGE_BYTES,
+            ws_max_queue=MAX_WAITING_MESSAGES,
+            ws_ping_interval=PING_S,
+            ws_ping_timeout=PING_S,
+            # Video does not shrink, and what does not compress tells nobody by its length what it held.
+            ws_per_message_deflate=False,
             lifespan="off",
             interface="asgi3",
             log_config=None,

@@ -5,6 +5,7 @@ from dataclasses import replace
 from town.ledger import Town
 
 from custodes.base.keys import sign_body
+from custodes.estate.model import Mount, View
 from custodes.ledger.entries.bodies import entry_type
 from custodes.ledger.entries.builders import camera_body
 
@@ -12,7 +13,13 @@ from custodes.ledger.entries.builders import camera_body
 def test_a_camera_comes_back() -> None:
     town = Town()
     town.found()
-    camera = replace(town.state.camera(town.camera).described, revision=2, name="Bridge")
+    camera = replace(
+        town.state.camera(town.camera).described,
+        revision=2,
+        name="Bridge",
+        mount=Mount(-338_688_197, 1_512_092_955, 620),
+        views=(View("quay", 0, 6000, 80), View("steps", 18_000, 4500, 35)),
+    )
     body = camera_body(town.network, camera)
     town.admit_signed(sign_body(entry_type("camera"), body, town.administrator.key))
     assert town.state.camera(town.camera).described == camera

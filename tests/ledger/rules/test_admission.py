@@ -177,6 +177,8 @@ def test_new_staff_waits(town: Town) -> None:
 def test_camera(town: Town) -> None:
     other = [{"assurance": "full", "kind": "main", "stream": b64u(town.stream)}]
     sub = {"assurance": "full", "kind": "sub", "stream": b64u(town.sub_stream)}
+    view = {"angle_cdeg": 36_000, "bearing_cdeg": 0, "name": "square", "range_m": 1}
+    mount = {"height_cm": 100_000, "latitude_e7": 900_000_000, "longitude_e7": -1_800_000_000}
     try_all(
         town,
         [
@@ -193,6 +195,14 @@ def test_camera(town: Town) -> None:
             ("camera", {"streams": other * 2}, "camera-streams"),
             ("camera", {"streams": [{**other[0], "assurance": "lower"}, sub]}, "camera-streams"),
             ("camera", {"streams": [{**other[0], "assurance": "none"}, sub]}, "members"),
+            ("camera", {"views": [view, {**view, "range_m": 9}]}, "camera-views"),
+            ("camera", {"views": [{**view, "name": str(number)} for number in range(17)]}, "members"),
+            ("camera", {"views": [{**view, "name": ""}]}, "members"),
+            ("camera", {"views": [{**view, "range_m": 0}]}, "members"),
+            ("camera", {"mounts": [mount, mount]}, "members"),
+            ("camera", {"mounts": [{**mount, "longitude_e7": -1_800_000_001}]}, "members"),
+            ("camera", {"mounts": [{**mount, "height_cm": -1}]}, "members"),
+            ("camera", {"mounts": ...}, "members"),
             ("camera", {"purpose": ""}, "members"),
             ("camera", {"legal_basis": ...}, "members"),
             ("camera", {"responsible_body": "a\nb"}, "members"),

@@ -243,6 +243,7 @@ class Town:
             "camera": b64u(self.camera),
             "justification": "",
             "legal_basis": "Town by-law 12",
+            "mounts": [{"height_cm": 450, "latitude_e7": 541234567, "longitude_e7": -71234567}],
             "name": "Market",
             "purpose": "Accidents at the crossing",
             "responsible_body": "Town of Example",
@@ -254,6 +255,7 @@ class Town:
                 {"assurance": "full", "kind": "main", "stream": b64u(self.stream)},
                 {"assurance": "full", "kind": "sub", "stream": b64u(self.sub_stream)},
             ],
+            "views": [{"angle_cdeg": 9000, "bearing_cdeg": 4550, "name": "crossing", "range_m": 40}],
         }
         return body, [self.administrator.key]
 

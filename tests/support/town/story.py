@@ -113,6 +113,8 @@ class Story:
         self.refuse("staff-new", "staff", pseudonym="admin-1")
         self.refuse("signature", "camera", signers=[signing_key("staff/new-1")])
         main = [{"assurance": "full", "kind": "main", "stream": b64u(town.stream)}]
+        view = {"angle_cdeg": 100, "bearing_cdeg": 35_999, "name": "gate", "range_m": 10_000}
+        mount = {"height_cm": 0, "latitude_e7": -900_000_000, "longitude_e7": 1_800_000_000}
         self.refuse_all(
             "camera",
             [
@@ -123,6 +125,11 @@ class Story:
                 ("camera-review", {"review_date": "2032-01-20"}),
                 ("camera-streams", {"streams": main * 2}),
                 ("members", {"purpose": ""}),
+                ("camera-views", {"views": [view, {**view, "range_m": 1}]}),
+                ("members", {"views": [{**view, "bearing_cdeg": 36_000}]}),
+                ("members", {"views": [{**view, "angle_cdeg": 0}]}),
+                ("members", {"mounts": [mount, mount]}),
+                ("members", {"mounts": [{**mount, "latitude_e7": 900_000_001}]}),
             ],
         )
         town.admit("camera")

@@ -56,6 +56,17 @@ GAP_REASONS = (
 KINDS = ("incident", "data-subject", "court-order", "emergency-review")
 ASSURANCES = ("full", "lower")
 _INDEX = integer(1, 16)
+_MOUNT = members(
+    height_cm=integer(0, 100_000),
+    latitude_e7=integer(-900_000_000, 900_000_000),
+    longitude_e7=integer(-1_800_000_000, 1_800_000_000),
+)
+_VIEW = members(
+    angle_cdeg=integer(1, 36_000),
+    bearing_cdeg=integer(0, 35_999),
+    name=text(100),
+    range_m=integer(1, 10_000),
+)
 _MANY = 65_535
 """More list items than a leaf can hold: the leaf's own limit is the bound."""
 
@@ -116,6 +127,7 @@ SCHEMAS: dict[str, Reader] = {
         camera=ID,
         justification=text(500, 0),
         legal_basis=TEXT,
+        mounts=listed(_MOUNT, 1),
         name=TEXT,
         purpose=TEXT,
         responsible_body=TEXT,
@@ -124,6 +136,7 @@ SCHEMAS: dict[str, Reader] = {
         revision=COUNT,
         site=TEXT,
         streams=listed(members(assurance=one_of(*ASSURANCES), kind=one_of("main", "sub"), stream=ID), 16, 1),
+        views=listed(_VIEW, 16),
     ),
     "key-cert": _entry(
         custodian=_INDEX,

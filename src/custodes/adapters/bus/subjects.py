@@ -94,6 +94,7 @@ PLAN: tuple[Route, ...] = (
     Route("health.{process}", _EVERY, _KEEPER | _WEB, False, Side.SENDER, "a process's state"),
     Route("watch.{id}", _WEB, _RECORDER, False, Side.RECEIVER, "which streams of a recorder are watched"),
     Route("live.*", _RECORDER, _WEB, False, None, "masked live video of a stream"),
+    Route("watch.{id}", _WEB, _RECORDER, False, Side.RECEIVER, "which of a recorder's streams are watched"),
 )
 
 # Roles of which one process at a time is active: its lease has the role's name. A recorder's has its own.

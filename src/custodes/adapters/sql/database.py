@@ -16,6 +16,8 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from custodes.adapters.sql.faults import translate
 from custodes.base.errors import InvalidError, UnavailableError
 
+# The keeper's schema; web's own databases name theirs.
+MIGRATIONS = "custodes.adapters.sql:migrations"
 _WRITING = "custodes_writing"
 _BUSY_MS = 30_000
 # PostgreSQL's advisory lock that writers take, as SQLite's take the file.
@@ -32,8 +34,8 @@ class Database:
         self._engine = engine
 
     @classmethod
-    def open(cls, url: str) -> Database:
-        """Open a database by SQLAlchemy URL and bring its schema up to date.
+    def open(cls, url: str, migrations: str = MIGRATIONS) -> Database:
+        """Open a database by SQLAlchemy URL and bring its schema up to date by the steps of a package's folder.
 
         Errors: InvalidError (no such URL), UnavailableError, CorruptError.
         """
@@ -48,13 +50,13 @@ class Database:
             event.listen(engine, "begin", _begin_postgresql)
         database = cls(engine)
         with database.writing() as connection:
-            _upgrade(connection)
+            _upgrade(connection, migrations)
         return database
 
     @classmethod
-    def open_file(cls, path: Path) -> Database:
+    def open_file(cls, path: Path, migrations: str = MIGRATIONS) -> Database:
         """A SQLite database in a file. Errors: as `open`."""
-        return cls.open(f"sqlite+pysqlite:///{path}")
+        return cls.open(f"sqlite+pysqlite:///{path}", migrations)
 
     @classmethod
     def open_to_read(cls, path: Path) -> Database:
@@ -123,8 +125,8 @@ def _begin_postgresql(connection: Connection) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS_LOCK})")
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, migrations: str) -> None:
     config = Config()
-    config.set_main_option("script_location", "custodes.adapters.sql:migrations")
+    config.set_main_option("script_location", migrations)
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

@@ -14,6 +14,15 @@ from custodes_simulator.rtsp.auth import Scheme
 from custodes_simulator.spec import CameraSpec, StreamSpec
 
 PLACES = ("Market Square", "Harbour Gate", "Station North", "Bridge Street", "Town Hall", "Ferry Pier")
+# A town that is nowhere: its streets are invented and laid over open sea, so that no map shows somebody's home.
+TOWN: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "Market Square": ("54.2000000,-10.5000000", "6.2", ("Stalls:140:70:45",)),
+    "Harbour Gate": ("54.1978400,-10.4962100", "5.5", ("Gate:95:60:60",)),
+    "Station North": ("54.2031700,-10.5027800", "7.0", ("Forecourt:20:80:50",)),
+    "Bridge Street": ("54.1991900,-10.5041300", "6.0", ("Bridge:250:55:70",)),
+    "Town Hall": ("54.2007200,-10.5012600", "8.4", ("Steps:200:65:40",)),
+    "Ferry Pier": ("54.1969100,-10.4938500", "9.0", ("Pier:110:50:90",)),
+}
 PASSWORD = "harbour-lantern-42"
 PROBE_EVERY = 7
 START_S = 180.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import secrets
 import signal
 import subprocess
 import sys
@@ -19,10 +20,11 @@ from typing import Any
 
 from custodes.base.errors import CorruptError, CustodesError, UnavailableError
 from custodes.cli import main as command
-from custodes.cli.demo.cameras import PASSWORD, PLACES, DemoCameras
+from custodes.cli.demo.cameras import PASSWORD, PLACES, TOWN, DemoCameras
 from custodes.deploy.layout import NetworkFolder, read_settings
 
 CUSTODIANS = ("Ombudsman", "Court clerk", "Data-protection officer")
+CONSOLE_ROLES = ("operator", "supervisor", "administrator")
 PERIODS = "slot=10s,slots=6,reel=20s"
 START_S = 60.0
 STOP_S = 30.0
@@ -80,13 +82,31 @@ class DemoNetwork:
         password.write_text(PASSWORD + "\n", "utf-8")
         review = (datetime.now(UTC).date() + timedelta(days=365)).isoformat()
         for place in self.places:
+            at, height_m, views = TOWN[place]
             custodes(
                 "camera", "add", self.folder.root, "--name", place, "--site", place,
                 "--purpose", "Safety of a busy public place",
                 "--legal-basis", "Municipal act on public order, section 12",
                 "--responsible-body", "Harbour Town, Department of Public Safety", "--review-date", review,
+                "--at", at, "--height-m", height_m, *(word for view in views for word in ("--view", view)),
                 "--retention", "24h", "--main", cameras.url(place),
                 "--username", "recorder", "--password-file", password,
+            )  # fmt: skip
+
+    @property
+    def console_password(self) -> Path:
+        """The password of the demo's users, made anew each time."""
+        return self.root / "console-password"
+
+    def add_users(self) -> None:
+        """An operator, a supervisor and an administrator, who reach every camera."""
+        file = self.console_password
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(12) + "\n", "utf-8")
+        for role in CONSOLE_ROLES:
+            custodes(
+                "user", "add", self.folder.root, role, "--role", role, "--everything",
+                "--password-file", file,
             )  # fmt: skip
 
     def start(self) -> None:

@@ -14,7 +14,7 @@ from custodes.base.errors import CustodesError
 from custodes.cli.demo.cameras import PLACES, DemoCameras, running_cameras
 from custodes.cli.demo.cases import granted_case, refused_case
 from custodes.cli.demo.findings import all_gaps, recorded_ratios, search_network, verify_all
-from custodes.cli.demo.network import CUSTODIANS, START_S, DemoNetwork
+from custodes.cli.demo.network import CONSOLE_ROLES, CUSTODIANS, START_S, DemoNetwork
 from custodes.cli.demo.report import DemoReport
 
 Say = Callable[[str], None]
@@ -68,6 +68,7 @@ def _tell(
     say(f"[1/6] founding the network with {', '.join(CUSTODIANS)} …")
     network.found()
     network.add_cameras(cameras)
+    network.add_users()
     say(f"      network id {network.id.hex()}")
     say("[2/6] starting: keeper, discloser, recorder, web, a private bus …")
     network.start()
@@ -98,9 +99,10 @@ def _judge(network: DemoNetwork, cameras: DemoCameras, report: DemoReport, say: 
 
 def _stay(network: DemoNetwork, interrupted: threading.Event, say: Say) -> None:
     say("")
-    say(
-        f"The network goes on. Page: http://127.0.0.1:{network.http_port} (nobody signs in there: it is all public)."
-    )
+    page = f"http://127.0.0.1:{network.http_port}"
+    say(f"The network goes on. Console: {page}; what is public without signing in: {page}/plain.")
+    password = network.console_password.read_text("utf-8").strip()
+    say(f"  sign in     {', '.join(CONSOLE_ROLES)}, each with the password {password}")
     say("People act with the keys in their own folders, from another terminal:")
     say(f"  staff       {network.folder.root}/staff/*.key")
     say(f"  custodians  {network.root}/custodians/{{1,2,3}}  (passphrase in {network.root}/passphrase)")

@@ -37,7 +37,7 @@ def _rules(role: str, folder: NetworkFolder) -> FolderRules:
         ),
         "discloser": (folder.discloser, folder.store, folder.exchange / "discloser"),
         "recorder": (folder.recorder(settings.recorder), folder.store, folder.spool),
-        "web": (),
+        "web": (folder.web,),
     }[role]
     for path in write:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from custodes.estate import model
+from custodes.estate.rights import ROLES
 from custodes.ledger.entries.kinds import (
     COUNT,
     COUNTER,
@@ -21,7 +23,7 @@ from custodes.ledger.entries.kinds import (
     one_of,
     text,
 )
-from custodes.ledger.entries.people import GENESIS, GENESIS_TYPE, ROLE, ROLES, ROSTER
+from custodes.ledger.entries.people import GENESIS, GENESIS_TYPE, ROLE, ROSTER
 from custodes.ledger.entries.sealed import ACCOUNT, ASSURANCES, EPOCH, POOL_KEYS, RESTART
 
 MAX_HELD_EPOCHS = 500
@@ -38,6 +40,22 @@ def _members(members: dict[str, Kind]) -> Kind:
     return object_of({**members, "network": HASH})
 
 
+_MOUNT = object_of(
+    {
+        "height_cm": integer(0, model.MAX_HEIGHT_CM),
+        "latitude_e7": integer(-model.MAX_LATITUDE_E7, model.MAX_LATITUDE_E7),
+        "longitude_e7": integer(-model.MAX_LONGITUDE_E7, model.MAX_LONGITUDE_E7),
+    }
+)
+_VIEW = object_of(
+    {
+        "angle_cdeg": integer(1, model.FULL_CIRCLE_CDEG),
+        "bearing_cdeg": integer(0, model.FULL_CIRCLE_CDEG - 1),
+        "name": text(1, model.MAX_VIEW_NAME),
+        "range_m": integer(1, model.MAX_RANGE_M),
+    }
+)
+
 _NAMES: dict[str, Kind] = {
     "genesis": GENESIS,
     "roster": ROSTER,
@@ -48,6 +66,7 @@ _NAMES: dict[str, Kind] = {
             "camera": ID,
             "justification": text(0),
             "legal_basis": TEXT,
+            "mounts": list_of(_MOUNT, 0, 1),
             "name": TEXT,
             "purpose": TEXT,
             "responsible_body": TEXT,
@@ -58,8 +77,9 @@ _NAMES: dict[str, Kind] = {
             "streams": list_of(
                 object_of({"assurance": one_of(*ASSURANCES), "kind": one_of("main", "sub"), "stream": ID}),
                 1,
-                16,
+                model.MAX_STREAMS,
             ),
+            "views": list_of(_VIEW, 0, model.MAX_VIEWS),
         }
     ),
     "key-cert": _members(

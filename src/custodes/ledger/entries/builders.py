@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from custodes.base.canon import b64u
-from custodes.estate.model import Camera
+from custodes.estate.model import Camera, Mount, View
 
 
 def camera_body(network: bytes, camera: Camera) -> dict[str, Any]:
@@ -14,6 +14,7 @@ def camera_body(network: bytes, camera: Camera) -> dict[str, Any]:
         "camera": b64u(camera.id),
         "justification": camera.justification,
         "legal_basis": camera.legal_basis,
+        "mounts": [_mount(camera.mount)] if camera.mount else [],
         "name": camera.name,
         "network": b64u(network),
         "purpose": camera.purpose,
@@ -26,4 +27,22 @@ def camera_body(network: bytes, camera: Camera) -> dict[str, Any]:
             {"assurance": stream.assurance, "kind": stream.kind, "stream": b64u(stream.id)}
             for stream in camera.streams
         ],
+        "views": [_view(view) for view in camera.views],
+    }
+
+
+def _mount(mount: Mount) -> dict[str, int]:
+    return {
+        "height_cm": mount.height_cm,
+        "latitude_e7": mount.latitude_e7,
+        "longitude_e7": mount.longitude_e7,
+    }
+
+
+def _view(view: View) -> dict[str, str | int]:
+    return {
+        "angle_cdeg": view.angle_cdeg,
+        "bearing_cdeg": view.bearing_cdeg,
+        "name": view.name,
+        "range_m": view.range_m,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from custodes.estate.rights import ROLES
 from custodes.ledger.entries.kinds import (
     COUNTER,
     CUSTODIAN,
@@ -21,7 +22,6 @@ from custodes.ledger.entries.kinds import (
 GENESIS_TYPE = "custodes/genesis/v1"
 ROSTER_TYPE = "custodes/entry/roster/v1"
 ROSTER_FORMAT = "custodes/roster/v1"
-ROLES = ("administrator", "supervisor", "investigator", "data-protection", "operator")
 WEEKLY_KEYS = 5
 MAX_CUSTODIANS = 16
 MAX_WITNESSES = 32

@@ -77,6 +77,8 @@ def admit_camera(facts: Facts, candidate: Candidate) -> bool:
     with refusing("camera-streams"):
         camera = _describe(body)
         rules.check_revision(before.described if before else None, camera, facts.camera_of_stream)
+    with refusing("camera-views"):
+        rules.check_views(camera)
     retentions = [*(before.retentions if before else ()), (candidate.admitted_us, camera.retention_us)]
     facts.cameras[camera.id] = Camera(camera, candidate.index, retentions)
     for stream in camera.streams:
@@ -89,5 +91,7 @@ def _describe(body: dict[str, Any]) -> model.Camera:
     return model.Camera(
         id=body["camera"],
         streams=streams,
+        mount=next((model.Mount(**one) for one in body["mounts"]), None),
+        views=tuple(model.View(**one) for one in body["views"]),
         **{name: body[name] for name in _SAME_NAMES},
     )

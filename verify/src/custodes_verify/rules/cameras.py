@@ -37,6 +37,8 @@ def camera(state: State, entry: Entry) -> None:
     assurances = {row["stream"]: row["assurance"] for row in body["streams"]}
     if any(state.assurances.get(stream, stated) != stated for stream, stated in assurances.items()):
         raise RuleError("camera-streams", "a stream's assurance is not what it was")
+    if len({view["name"] for view in body["views"]}) != len(body["views"]):
+        raise RuleError("camera-views", "two views have the same name")
     history = known.retentions if known else []
     state.cameras[body["camera"]] = Camera(
         body["name"],

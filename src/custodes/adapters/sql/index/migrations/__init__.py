@@ -1,0 +1,1 @@
+"""How web's index came to be as it is."""

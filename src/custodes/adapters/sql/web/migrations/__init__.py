@@ -1,0 +1,1 @@
+"""How web's own database came to be as it is."""

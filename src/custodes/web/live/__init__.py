@@ -1,0 +1,1 @@
+"""Live de-identified view: from the bus to pages, one socket a page, tiles multiplexed."""

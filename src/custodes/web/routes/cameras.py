@@ -1,0 +1,69 @@
+"""The register as the user may see it, and what was recorded when."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends, Query
+
+from custodes.adapters.sql.index.index import SqlIndex
+from custodes.base.canon import MAX_SAFE_INTEGER
+from custodes.base.clock import Clock
+from custodes.base.errors import NotFoundError
+from custodes.estate.model import Camera
+from custodes.estate.rights import Action
+from custodes.services.following.timeline import timeline
+from custodes.web import wire
+from custodes.web.problems import PROBLEMS
+from custodes.web.states import CameraStates, camera_wire
+from custodes.web.visitors import Door, Visitor
+
+
+def camera_routes(door: Door, states: CameraStates, index: SqlIndex, clock: Clock, zone: str) -> APIRouter:
+    """GET /cameras, /cameras/{camera}, /cameras/{camera}/timeline."""
+    router = APIRouter(tags=["cameras"], responses=PROBLEMS)
+    see, replay = door.guarded(Action.SEE), door.guarded(Action.REPLAY)
+
+    @router.get("/cameras", operation_id="list_cameras")
+    def list_cameras(visitor: Visitor = Depends(see)) -> wire.Cameras:
+        """All cameras that the user may see."""
+        cameras = [camera_wire(camera, states, zone) for camera in visitor.cameras()]
+        return wire.Cameras(time_us=clock.utc_us(), cameras=cameras)
+
+    @router.get("/cameras/{camera}", operation_id="read_camera")
+    def read_camera(camera: str, visitor: Visitor = Depends(see)) -> wire.Camera:
+        """A camera."""
+        return camera_wire(visitor.camera(camera), states, zone)
+
+    @router.get("/cameras/{camera}/timeline", operation_id="read_timeline")
+    def read_timeline(
+        camera: str,
+        from_us: int = Query(ge=0, le=MAX_SAFE_INTEGER),
+        to_us: int = Query(ge=0, le=MAX_SAFE_INTEGER),
+        stream: str | None = Query(None, description="a stream of the camera; by default its main one"),
+        visitor: Visitor = Depends(replay),
+    ) -> wire.Timeline:
+        """What was recorded, what was not and why, of at most 7 days."""
+        id_ = _stream(visitor.camera(camera, Action.REPLAY), stream)
+        found = timeline(index, id_, from_us, to_us)
+        return wire.Timeline(
+            from_us=from_us,
+            to_us=to_us,
+            stream=id_.hex(),
+            known_until_us=found.known_until_us,
+            recorded=[wire.Span(from_us=start, to_us=end) for start, end in found.recorded],
+            gaps=[
+                wire.ReasonedSpan(from_us=gap.from_us, to_us=gap.to_us, reason=gap.reason)
+                for gap in found.gaps
+            ],
+            masked=None,
+        )
+
+    return router
+
+
+def _stream(camera: Camera, stream: str | None) -> bytes:
+    if stream is None:
+        return next((one.id for one in camera.streams if one.kind == "main"), camera.streams[0].id)
+    for one in camera.streams:
+        if one.id.hex() == stream:
+            return one.id
+    raise NotFoundError("the camera has no such stream")

@@ -1,0 +1,149 @@
+"""How each camera of the register is recorded now, and since when, from what recorders tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from custodes.base.clock import SECOND_US, Clock
+from custodes.estate.model import Camera, Mount
+from custodes.web import wire
+from custodes.web.board import HealthBoard, View
+from custodes.web.status import WORST_FIRST, ShownState
+
+KEPT_US = SECOND_US // 2
+
+
+@dataclass(frozen=True, slots=True)
+class StreamNow:
+    """A stream's state; `since_us` None where the change was not seen."""
+
+    state: ShownState
+    reason: str
+    since_us: int | None
+    recorder: str = ""
+
+
+@dataclass(slots=True)
+class _Seen:
+    state: ShownState
+    since_us: int | None
+
+
+class CameraStates:
+    """Looks at the board at most twice a second, however many ask; remembers when a state changed."""
+
+    def __init__(self, board: HealthBoard, clock: Clock) -> None:
+        self._board = board
+        self._clock = clock
+        self._looked_us: int | None = None
+        self._now: dict[str, StreamNow] = {}
+        self._seen: dict[str, _Seen] = {}
+        self._heard_any = False
+
+    def look(self) -> None:
+        """Take in what the board shows now; called regularly, so that changes are seen when they are."""
+        now_us = self._clock.boot_us()
+        if self._looked_us is not None and now_us - self._looked_us < KEPT_US:
+            return
+        view = self._board.view()
+        self._looked_us = now_us
+        self._heard_any = bool(view.recorders)
+        self._now = dict(self._streams(view))
+
+    def stream(self, stream: bytes) -> StreamNow:
+        """The state of a stream."""
+        self.look()
+        known = self._now.get(stream.hex())
+        if known is not None:
+            return known
+        if not self._heard_any:
+            return StreamNow("unknown", "no recorder has been heard of", None)
+        return StreamNow("not-assigned", "no recorder has this stream", None)
+
+    def recorder_of(self, stream: bytes) -> str:
+        """The id of the recorder that has a stream, "" where none says so."""
+        self.look()
+        known = self._now.get(stream.hex())
+        return known.recorder if known is not None else ""
+
+    def camera(self, camera: Camera) -> tuple[StreamNow, Mapping[bytes, StreamNow]]:
+        """The worst of a camera's streams, and each of them."""
+        streams = {stream.id: self.stream(stream.id) for stream in camera.streams}
+        return min(streams.values(), key=lambda one: WORST_FIRST.index(one.state)), streams
+
+    def _streams(self, view: View) -> Iterable[tuple[str, StreamNow]]:
+        # While an assignment moves, two recorders name a stream; the one heard of last stands.
+        for heard in sorted(view.recorders, key=lambda heard: -heard.age_us):
+            recorder = heard.process.partition("-")[2]
+            for stream in heard.document.streams:
+                if heard.stale:
+                    silent_s = heard.age_us // SECOND_US
+                    state: ShownState = "unknown"
+                    reason = f"its recorder has not been heard of for {silent_s} s"
+                    began_us = view.time_us - heard.age_us
+                else:
+                    state, reason = stream.state, stream.reason
+                    # What is away has been since its last picture; else since it was first seen so.
+                    began_us = stream.last_picture_us if state == "away" else heard.document.time_us
+                since_us = self._since(stream.stream, state, began_us)
+                yield stream.stream, StreamNow(state, reason, since_us, recorder)
+
+    def _since(self, stream: str, state: ShownState, began_us: int) -> int | None:
+        seen = self._seen.get(stream)
+        if seen is None:
+            # First seen so: when it began is known of what ended with a picture, and of nothing else.
+            since_us = began_us if state in ("away", "unknown") and began_us else None
+            seen = self._seen[stream] = _Seen(state, since_us)
+        elif seen.state != state:
+            seen.state, seen.since_us = state, began_us or self._clock.utc_us()
+        return seen.since_us
+
+
+def camera_wire(camera: Camera, states: CameraStates, zone: str) -> wire.Camera:
+    """A camera as the API tells it."""
+    worst, streams = states.camera(camera)
+    return wire.Camera(
+        id=camera.id.hex(),
+        name=camera.name,
+        site=camera.site,
+        zone=zone,
+        purpose=camera.purpose,
+        legal_basis=camera.legal_basis,
+        responsible_body=camera.responsible_body,
+        review_date=camera.review_date.isoformat(),
+        retention_us=camera.retention_us,
+        justification=camera.justification,
+        streams=[
+            wire.CameraStream(
+                stream=stream.id.hex(),
+                kind=stream.kind,
+                state=streams[stream.id].state,
+                reason=streams[stream.id].reason,
+                since_us=streams[stream.id].since_us,
+            )
+            for stream in camera.streams
+        ],
+        mount=_mount(camera.mount),
+        views=[
+            wire.View(
+                name=view.name,
+                bearing_cdeg=view.bearing_cdeg,
+                angle_cdeg=view.angle_cdeg,
+                range_m=view.range_m,
+            )
+            for view in camera.views
+        ],
+        state=worst.state,
+        reason=worst.reason,
+        since_us=worst.since_us,
+        view=None,
+    )
+
+
+def _mount(mount: Mount | None) -> wire.Mount | None:
+    if mount is None:
+        return None
+    return wire.Mount(
+        latitude_e7=mount.latitude_e7, longitude_e7=mount.longitude_e7, height_cm=mount.height_cm
+    )

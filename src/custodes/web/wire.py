@@ -1,0 +1,287 @@
+"""What the API speaks: the shapes that the console's types are made from.
+
+Units: instants are UTC microseconds. Ids are lower-case hex.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from custodes.base.canon import MAX_SAFE_INTEGER
+from custodes.estate.rights import MAX_REACH, Action
+from custodes.estate.users import MAX_PASSWORD_BYTES
+
+Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+Us = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
+Role = Literal["administrator", "supervisor", "investigator", "data-protection", "operator"]
+Recording = Literal["recording", "connecting", "away", "cannot-seal", "not-assigned", "unknown"]
+ViewState = Literal["live", "masked", "away"]
+LayoutName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$")]
+Right = Annotated[str, StringConstraints(pattern="^(" + "|".join(action.value for action in Action) + ")$")]
+
+
+class Part(BaseModel):
+    """Exactly its members."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Reach(Part):
+    """The cameras that a user's rights are about."""
+
+    everything: bool
+    sites: Annotated[list[Annotated[str, Field(max_length=500)]], Field(max_length=MAX_REACH)]
+    cameras: Annotated[list[Id], Field(max_length=MAX_REACH)]
+
+
+class SignIn(Part):
+    """What is asked of who signs in."""
+
+    name: Annotated[str, Field(max_length=200)]
+    password: Annotated[str, Field(max_length=MAX_PASSWORD_BYTES)]
+
+
+class SignedIn(Part):
+    """Who is signed in, and what they may do; changing requests bring `csrf_token` as X-CSRF-Token."""
+
+    name: str
+    role: Role
+    reach: Reach
+    rights: list[Right]
+    csrf_token: str
+    expires_us: Us
+    time_us: Us
+    network: str
+
+
+class Mount(Part):
+    """Where a camera stands. Units: WGS 84 degrees × 10⁷."""
+
+    latitude_e7: int
+    longitude_e7: int
+    height_cm: int
+
+
+class View(Part):
+    """A fixed direction. Units: hundredths of a degree, clockwise from true north."""
+
+    name: str
+    bearing_cdeg: int
+    angle_cdeg: int
+    range_m: int
+
+
+class ViewNow(Part):
+    """What the de-identified view shows now."""
+
+    state: ViewState
+    reason: str
+    since_us: Us
+
+
+class CameraStream(Part):
+    """One video of a camera, and how it is recorded now."""
+
+    stream: Id
+    kind: Literal["main", "sub"]
+    state: Recording
+    reason: str
+    since_us: Us | None
+
+
+class Camera(Part):
+    """A camera of the register, and how it is: its worst stream's state.
+
+    `since_us` is null where the change was not seen, `view` where no recorder has told of one.
+    """
+
+    id: Id
+    name: str
+    site: str
+    zone: str
+    purpose: str
+    legal_basis: str
+    responsible_body: str
+    review_date: str
+    retention_us: Us
+    justification: str
+    streams: list[CameraStream]
+    mount: Mount | None
+    views: list[View]
+    state: Recording
+    reason: str
+    since_us: Us | None
+    view: ViewNow | None
+
+
+class Cameras(Part):
+    """All that the user may see, by name."""
+
+    time_us: Us
+    cameras: list[Camera]
+
+
+class Span(Part):
+    """A time, from inclusive, to exclusive."""
+
+    from_us: Us
+    to_us: Us
+
+
+class ReasonedSpan(Span):
+    """A time and why."""
+
+    reason: str
+
+
+class Timeline(Part):
+    """What was recorded of a stream and can still be opened, what was not and why, what was masked as a whole.
+
+    Nothing is known after `known_until_us`; null: no recorder ever had the stream. `masked` is null where no
+    recorder has told of the view.
+    """
+
+    from_us: Us
+    to_us: Us
+    stream: Id
+    known_until_us: Us | None
+    recorded: list[Span]
+    gaps: list[ReasonedSpan]
+    masked: list[ReasonedSpan] | None
+
+
+class Process(Part):
+    """A process and when it was last heard."""
+
+    name: str
+    state: Literal["well", "alarm", "silent"]
+    heard_us: Us | None
+
+
+class Alarm(Part):
+    """What is wrong, by whom it is said, since when web has heard it."""
+
+    process: str
+    text: str
+    since_us: Us | None
+
+
+class Trouble(Part):
+    """A camera that is not recorded, or whose view is masked as a whole."""
+
+    camera: Id
+    name: str
+    site: str
+    state: Recording
+    reason: str
+    since_us: Us | None
+    view: ViewNow | None
+
+
+class MaskedShare(Part):
+    """How much of the last day a view was masked as a whole, by reason."""
+
+    camera: Id
+    name: str
+    site: str
+    reason: str
+    permille: int
+
+
+class Storage(Part):
+    """A volume that holds reels. `days_left`: until it is full at the present rate if nothing went; null: no rate."""
+
+    name: str
+    used_bytes: int
+    total_bytes: int
+    days_left: float | None
+
+
+class Index(Part):
+    """How far web follows the ledger."""
+
+    entries: int
+    behind: int
+    missing_manifests: int
+
+
+class Health(Part):
+    """How the network is, as far as the user's reach goes; storage, processes, alarms: for who reaches everything.
+
+    `masked` is null where no recorder has told of views.
+    """
+
+    time_us: Us
+    cameras: int
+    recording: int
+    troubles: list[Trouble]
+    masked: list[MaskedShare] | None
+    masked_from_us: Us | None
+    storage: list[Storage]
+    processes: list[Process]
+    alarms: list[Alarm]
+    index: Index
+
+
+class LayoutBody(Part):
+    """A wall: how many tiles, and which camera in which."""
+
+    grid: Literal[1, 4, 9, 16]
+    tiles: Annotated[list[Id | None], Field(max_length=16)]
+
+
+class Layout(LayoutBody):
+    """A wall that is kept."""
+
+    name: str
+    changed_us: Us
+
+
+class Layouts(Part):
+    """A user's walls by name; `last` is the one that was shown last."""
+
+    layouts: list[Layout]
+
+
+class User(Part):
+    """Somebody who signs in."""
+
+    name: str
+    role: Role
+    reach: Reach
+
+
+class Users(Part):
+    """All users, by name."""
+
+    users: list[User]
+
+
+class NewUser(Part):
+    """Somebody who is to sign in."""
+
+    name: Annotated[str, Field(max_length=64)]
+    role: Role
+    reach: Reach
+    password: Annotated[str, Field(max_length=MAX_PASSWORD_BYTES)]
+
+
+class UserChange(Part):
+    """What is to be otherwise; what is null stays. A new password ends the user's sessions."""
+
+    role: Role | None = None
+    reach: Reach | None = None
+    password: Annotated[str, Field(max_length=MAX_PASSWORD_BYTES)] | None = None
+
+
+class Problem(BaseModel):
+    """RFC 9457, with the kind of the error."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    kind: str
+    message: str

@@ -1,0 +1,1 @@
+"""A console's web over a town's ledger, and pages that watch."""

@@ -1,0 +1,145 @@
+"""A network with a few cameras in its ledger, its web, and users who sign in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from keeping.keeper import TownKeeper
+from prometheus_client import CollectorRegistry
+from town.people import make_id
+
+from custodes.adapters.bus.memory import MemoryBroker, MemoryBus
+from custodes.adapters.passwords import Passwords
+from custodes.adapters.sql.database import Database
+from custodes.adapters.sql.index import open_index_database
+from custodes.adapters.sql.web import open_web_database
+from custodes.base.canon import b64u, canon
+from custodes.base.clock import ManualClock
+from custodes.estate.rights import EVERYTHING, Reach
+from custodes.estate.users import User
+from custodes.web.app import create_app
+from custodes.web.board import HealthBoard
+from custodes.web.console import Console, ConsoleGround
+from custodes.web.live.source import BusLiveSource
+from custodes.web.visitors import CSRF_HEADER
+from custodes.web.volumes import Volume
+
+PASSWORD = "correct horse battery"
+ORIGIN = "http://127.0.0.1"
+# Cameras besides the town's own "Market" at "Market square": site and name.
+OTHERS = (("Harbour", "Gate"), ("Harbour", "Pier"), ("Station", "Forecourt"))
+
+
+async def _no_office(service: str, subject: str, question: bytes, timeout_s: float = 30.0) -> bytes:
+    return b""
+
+
+@dataclass
+class NoOffice:
+    """Nobody is asked here."""
+
+    ask: Callable[..., Any] = field(default=_no_office)
+
+
+@dataclass
+class Visit:
+    """Somebody who is signed in."""
+
+    client: httpx.AsyncClient
+    csrf: str
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """For a socket."""
+        return dict(self.client.cookies)
+
+    async def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """A request as the console sends it."""
+        headers = {"origin": ORIGIN, CSRF_HEADER: self.csrf, **options.pop("headers", {})}
+        return await self.client.request(method, path, headers=headers, **options)
+
+
+class ConsoleNetwork:
+    """See the module."""
+
+    def __init__(self, folder: Path, built: Path | None = None) -> None:
+        self.keeper = TownKeeper(folder / "network")
+        self.town = self.keeper.town
+        self.clock: ManualClock = self.keeper.clock
+        self.cameras: dict[str, bytes] = {"Market": self.town.camera}
+        for site, name in OTHERS:
+            self.add_camera(site, name)
+        self.board = HealthBoard(self.clock)
+        self.broker = MemoryBroker()
+        self.web: Database = open_web_database(folder / "web.sqlite")
+        self.index: Database = open_index_database(folder / "index.sqlite")
+        self.registry = CollectorRegistry()
+        ground = ConsoleGround(
+            network=self.town.network,
+            web=self.web,
+            index=self.index,
+            read=self.keeper.store.get,
+            live=BusLiveSource(MemoryBus(self.broker)),
+            volumes=lambda: [Volume("store", 1000, 400)],
+            zone="Europe/Dublin",
+            passwords=Passwords(1, 8, 1),
+        )
+        self.console = Console(ground, self.board, self.clock, self.registry)
+        self.app: FastAPI = create_app(
+            self.board,
+            NoOffice(),
+            self.keeper.store,
+            self.town.network,
+            {},
+            clock=self.clock,
+            registry=self.registry,
+            console=self.console,
+            built=built or folder / "none",
+        )
+        self.follow()
+
+    def add_camera(self, site: str, name: str, **changes: Any) -> None:
+        """Enter a camera with one main stream."""
+        camera = make_id(f"camera/{name}")
+        stream = {"kind": "main", "stream": b64u(make_id(f"stream/{name}"))}
+        body = {"camera": b64u(camera), "name": name, "revision": 1, "site": site, "streams": [stream]}
+        self.town.admit("camera", **{**body, **changes})
+        self.cameras[name] = camera
+
+    def follow(self) -> None:
+        """Take in what is in the ledger."""
+        while self.console.follower.step():
+            pass
+
+    def add_user(self, name: str, role: str = "operator", reach: Reach = EVERYTHING) -> User:
+        """Let somebody sign in with PASSWORD."""
+        user = User(name, role, reach)
+        self.console.users.add(user, PASSWORD)
+        return user
+
+    def client(self) -> httpx.AsyncClient:
+        """A browser that nobody has signed in with."""
+        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=ORIGIN)
+
+    async def sign_in(self, name: str, password: str = PASSWORD) -> Visit:
+        """Sign in with a new browser."""
+        client = self.client()
+        wish = {"name": name, "password": password}
+        answer = await client.post("/api/v1/session", json=wish, headers={"origin": ORIGIN})
+        assert answer.status_code == 200, answer.text
+        return Visit(client, answer.json()["csrf_token"])
+
+    async def tell(self, process: str, document: dict[str, Any]) -> None:
+        """A health document."""
+        await self.board.hear(f"health.{process}", canon(document))
+
+    def close(self) -> None:
+        """End all."""
+        self.web.close()
+        self.index.close()
+        self.keeper.close()
