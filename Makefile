@@ -7,6 +7,9 @@ STAMP := $(VENV)/.ready
 RECORD_SECONDS := $(if $(findstring command line,$(origin SECONDS)),$(SECONDS),60)
 
 MODEL := .build/models/person-vehicle.tflite
+CONSOLE := src/custodes/web/static/console/index.html
+CONSOLE_SOURCES := $(shell find console -type f -not -path '*/node_modules/*' -not -path '*/generated/*' -not -path '*/dist/*')
+NPM := PATH="$(abspath $(BIN)):$$PATH" npm --prefix console --no-fund --no-audit --loglevel=error
 
 .PHONY: demo demo-check test lint bench soak setup model system lock openapi clean
 
@@ -26,6 +29,20 @@ setup: $(STAMP)
 model: $(STAMP)
 	@$(BIN)/python tools/detector-model.py $(MODEL)
 
+# The console's pages, built by the Node that comes as a Python package, from locked packages whose scripts do not run.
+console: $(CONSOLE)
+
+console/node_modules/.ready: console/package-lock.json $(STAMP)
+	@echo "fetching the console's packages …" >&2
+	@$(NPM) ci --ignore-scripts >&2
+	@touch $@
+
+$(CONSOLE): console/node_modules/.ready $(CONSOLE_SOURCES)
+	@echo "building the console …" >&2
+	@$(NPM) run --silent words >&2
+	@$(NPM) run --silent build >&2
+	@rm -rf $(@D) && cp -r console/dist $(@D)
+
 # What tests and benchmarks use of Debian; tests that lack it are skipped by name.
 system:
 	@tools/system-packages.sh
@@ -40,19 +57,21 @@ lock:
 openapi: $(STAMP)
 	@$(BIN)/python tools/openapi.py
 
-demo: model
+demo: model console
 	@$(BIN)/custodes demo
 
-demo-check: model
+demo-check: model console
 	@$(BIN)/custodes demo --check --seconds $(RECORD_SECONDS)
 
-lint: $(STAMP)
+lint: console
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(NPM) run --silent check
 
 test: system model lint
+	@$(NPM) run --silent test
 	$(BIN)/pytest
 
 bench: system model

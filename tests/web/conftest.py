@@ -46,6 +46,7 @@ def recorder_document(time_us: int, **changes: Any) -> dict[str, Any]:
         ],
         "outbox": 3,
         "process": "recorder",
+        "renditions": [],
         "streams": [stream, {**stream, "assurance": "lower", "kind": "sub", "stream": "a2" * 16, **away}],
         "time_us": time_us,
         **changes,

@@ -38,7 +38,7 @@ async def look(web: Any, tmp_path: Path) -> AsyncIterator[Look]:
             f"--user-data-dir={tmp_path}",
             "--virtual-time-budget=1500",
             "--dump-dom",
-            url,
+            f"{url}/plain",
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
         )

@@ -7,8 +7,10 @@ export type Camera = components["schemas"]["Camera"];
 export type Health = components["schemas"]["Health"];
 export type Trouble = components["schemas"]["Trouble"];
 export type Layout = components["schemas"]["Layout"];
-export type Rendition = components["schemas"]["Rendition"];
-export type Session = components["schemas"]["Session"];
+/** One object of the recorded view. */
+export type Rendition = { stream: string; start_us: number; end_us: number; codec: string; bytes: number };
+export type Session = components["schemas"]["SignedIn"];
+export type ViewNow = components["schemas"]["ViewNow"];
 export type Timeline = components["schemas"]["Timeline"];
 
 /** What went wrong, as the server says it (RFC 9457), or that it does not answer (status 0). */
@@ -60,6 +62,21 @@ export async function ask<T>(answer: Promise<{ data?: T; error?: unknown; respon
     typeof detail === "string" ? detail : "",
     Number.isFinite(retry) ? retry : null,
   );
+}
+
+/** The recorded objects of a span; none where the server keeps none. Errors: Problem. */
+export async function fetchRenditions(camera: string, from_us: number, to_us: number, signal: AbortSignal): Promise<Rendition[]> {
+  const span = `from_us=${String(from_us)}&to_us=${String(to_us)}`;
+  let response;
+  try {
+    response = await fetch(`${API}/api/v1/cameras/${camera}/renditions?${span}`, { signal });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw new Problem(0, "");
+  }
+  if (response.status === 404) return [];
+  if (!response.ok) throw new Problem(response.status, "");
+  return ((await response.json()) as { renditions: Rendition[] }).renditions;
 }
 
 /** The bytes of a recorded object. Errors: Problem. */

@@ -25,10 +25,10 @@ export class History {
     }
     return days;
   });
-  readonly hasEarlier = $derived(
-    (this.days.at(-1)?.from_us ?? 0) > this.now_us - this.camera.retention_us,
+  readonly hasEarlier = $derived.by(
+    () => (this.days.at(-1)?.from_us ?? 0) > this.now_us - this.camera.retention_us,
   );
-  readonly hasLater = $derived(startOfDay(this.end_us, this.zone) < startOfDay(this.now_us, this.zone));
+  readonly hasLater = $derived.by(() => startOfDay(this.end_us, this.zone) < startOfDay(this.now_us, this.zone));
   readonly zone: string;
   now_us = $state(0);
 

@@ -1,6 +1,6 @@
 // Plays recorded de-identified views of one camera along a transport's clock.
 
-import { api, ask, fetchRendition, type Rendition } from "../api/client";
+import { fetchRendition, fetchRenditions, type Rendition } from "../api/client";
 import { decodeTimes, ticksPerSecond } from "./boxes";
 import type { Transport } from "./transport.svelte";
 
@@ -114,10 +114,7 @@ export class RecordedPlayer {
 
   async #fetchPage(page: number): Promise<void> {
     if (this.#pages.has(page)) return;
-    const query = { from_us: page * PAGE_US, to_us: (page + 1) * PAGE_US };
-    const answer = ask(
-      api.GET("/api/v1/cameras/{camera}/renditions", { params: { path: { camera: this.camera }, query }, signal: this.#abort.signal }),
-    ).then((found) => found.renditions);
+    const answer = fetchRenditions(this.camera, page * PAGE_US, (page + 1) * PAGE_US, this.#abort.signal);
     this.#pages.set(page, answer);
     try {
       this.#known.set(page, await answer);

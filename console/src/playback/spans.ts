@@ -2,7 +2,7 @@
 
 export type Span = { from_us: number; to_us: number };
 export type ReasonedSpan = Span & { reason: string };
-export type Spans = { recorded: Span[]; gaps: ReasonedSpan[]; masked: ReasonedSpan[] };
+export type Spans = { recorded: Span[]; gaps: ReasonedSpan[]; masked: ReasonedSpan[] | null };
 export type Moment =
   | { kind: "recorded" }
   | { kind: "masked"; reason: string }
@@ -18,7 +18,7 @@ export function momentAt(spans: Spans, us: number, now_us: number): Moment {
   if (us > now_us) return { kind: "future" };
   const gap = spans.gaps.find((span) => holds(span, us));
   if (gap) return { kind: "gap", reason: gap.reason };
-  const masked = spans.masked.find((span) => holds(span, us));
+  const masked = (spans.masked ?? []).find((span) => holds(span, us));
   if (masked) return { kind: "masked", reason: masked.reason };
   return spans.recorded.some((span) => holds(span, us)) ? { kind: "recorded" } : { kind: "nothing" };
 }

@@ -1,14 +1,16 @@
 // The cameras that the person may see. The list is fetched now and then; what changes often comes with the health.
 
 import { SvelteMap } from "svelte/reactivity";
-import { api, ask, Problem, type Camera, type Health, type Trouble } from "../api/client";
+import { api, ask, Problem, type Camera, type Health, type Trouble, type ViewNow } from "../api/client";
 import { Index } from "../search/match";
 import { session } from "./session.svelte";
 
 const LIST_EVERY_MS = 300_000;
 const HEALTH_EVERY_MS = 5_000;
 
-export type Standing = Pick<Trouble, "state" | "reason" | "since_us" | "view">;
+/** How a camera is. A view of which nobody speaks counts as masked, for a reason that is not known. */
+export type Standing = Pick<Trouble, "state" | "reason" | "since_us"> & { view: ViewNow };
+const UNKNOWN: ViewNow = { state: "masked", reason: "unknown", since_us: 0 };
 export type Tone = "good" | "masked" | "bad" | "unknown";
 
 class Cameras {
@@ -55,8 +57,8 @@ class Cameras {
   /** How a camera is: from the newest health where there is one, else from the list. */
   standing(camera: Camera): Standing {
     const trouble = this.#troubles.get(camera.id);
-    if (trouble) return trouble;
-    if (this.health === null) return camera;
+    if (trouble) return withView(trouble);
+    if (this.health === null) return withView(camera);
     return { state: "recording", reason: "", since_us: null, view: { state: "live", reason: "", since_us: 0 } };
   }
 
@@ -69,6 +71,11 @@ class Cameras {
       this.problem = error;
     }
   }
+}
+
+/** The same, with what is not known of its view in words. */
+export function withView<T extends Pick<Trouble, "view">>(one: T): T & { view: ViewNow } {
+  return { ...one, view: one.view ?? UNKNOWN };
 }
 
 /** One word of four for how a camera is. */

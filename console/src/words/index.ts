@@ -35,6 +35,8 @@ export function reasonWords(reason: string): string {
     clock: m.reason_clock,
     "not-assigned": m.reason_not_assigned,
     "cannot-seal": m.reason_cannot_seal,
+    unknown: m.state_unknown,
+    "no-connection": m.reason_no_connection,
   };
   return (table[reason] ?? (() => reason))();
 }

@@ -24,6 +24,24 @@ class StreamNow:
     recorder: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ViewNow:
+    """What a camera's de-identified view shows, and how long it was masked as a whole, by reason.
+
+    `masked_by`: parts in a thousand of the time since `observed_from_us`.
+    """
+
+    state: wire.ViewState
+    reason: str
+    since_us: int
+    masked_by: Mapping[str, int]
+    observed_from_us: int
+
+    def to_wire(self) -> wire.ViewNow:
+        """As the API tells it."""
+        return wire.ViewNow(state=self.state, reason=self.reason, since_us=self.since_us)
+
+
 @dataclass(slots=True)
 class _Seen:
     state: ShownState
@@ -39,6 +57,7 @@ class CameraStates:
         self._looked_us: int | None = None
         self._now: dict[str, StreamNow] = {}
         self._seen: dict[str, _Seen] = {}
+        self._views: dict[str, ViewNow] = {}
         self._heard_any = False
 
     def look(self) -> None:
@@ -50,6 +69,7 @@ class CameraStates:
         self._looked_us = now_us
         self._heard_any = bool(view.recorders)
         self._now = dict(self._streams(view))
+        self._views = dict(self._seen_views(view))
 
     def stream(self, stream: bytes) -> StreamNow:
         """The state of a stream."""
@@ -66,6 +86,11 @@ class CameraStates:
         self.look()
         known = self._now.get(stream.hex())
         return known.recorder if known is not None else ""
+
+    def view(self, camera: Camera) -> ViewNow | None:
+        """What the camera's view shows; None where no recorder that is heard of makes one."""
+        self.look()
+        return self._views.get(camera.id.hex())
 
     def camera(self, camera: Camera) -> tuple[StreamNow, Mapping[bytes, StreamNow]]:
         """The worst of a camera's streams, and each of them."""
@@ -89,6 +114,18 @@ class CameraStates:
                 since_us = self._since(stream.stream, state, began_us)
                 yield stream.stream, StreamNow(state, reason, since_us, recorder)
 
+    def _seen_views(self, view: View) -> Iterable[tuple[str, ViewNow]]:
+        for heard in view.recorders:
+            if heard.stale:
+                continue
+            told_us = heard.document.time_us
+            for one in heard.document.renditions:
+                before = self._views.get(one.camera)
+                same = before is not None and (before.state, before.reason) == (one.state, one.reason)
+                since_us = before.since_us if before is not None and same else told_us
+                observed_from_us = max(0, told_us - one.observed_us)
+                yield one.camera, ViewNow(one.state, one.reason, since_us, one.masked_by, observed_from_us)
+
     def _since(self, stream: str, state: ShownState, began_us: int) -> int | None:
         seen = self._seen.get(stream)
         if seen is None:
@@ -103,6 +140,7 @@ class CameraStates:
 def camera_wire(camera: Camera, states: CameraStates, zone: str) -> wire.Camera:
     """A camera as the API tells it."""
     worst, streams = states.camera(camera)
+    view = states.view(camera)
     return wire.Camera(
         id=camera.id.hex(),
         name=camera.name,
@@ -118,6 +156,7 @@ def camera_wire(camera: Camera, states: CameraStates, zone: str) -> wire.Camera:
             wire.CameraStream(
                 stream=stream.id.hex(),
                 kind=stream.kind,
+                assurance=stream.assurance,
                 state=streams[stream.id].state,
                 reason=streams[stream.id].reason,
                 since_us=streams[stream.id].since_us,
@@ -137,7 +176,7 @@ def camera_wire(camera: Camera, states: CameraStates, zone: str) -> wire.Camera:
         state=worst.state,
         reason=worst.reason,
         since_us=worst.since_us,
-        view=None,
+        view=view.to_wire() if view is not None else None,
     )
 
 

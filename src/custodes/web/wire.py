@@ -86,6 +86,7 @@ class CameraStream(Part):
 
     stream: Id
     kind: Literal["main", "sub"]
+    assurance: Literal["full", "lower"]
     state: Recording
     reason: str
     since_us: Us | None
@@ -181,7 +182,7 @@ class Trouble(Part):
 
 
 class MaskedShare(Part):
-    """How much of the last day a view was masked as a whole, by reason."""
+    """How much of the time observed a view was masked as a whole, by reason."""
 
     camera: Id
     name: str

@@ -234,8 +234,13 @@ async def test_a_warm_parent_that_dies_is_replaced(
 async def test_cameras_that_misbehave(
     fleet_of: Callable[..., Any], rig_of: Callable[..., Any], running: Any, until: Any, nursery: Nursery
 ) -> None:
-    faults = ["size-change", "parameter-sets-change", "drop-packets", "half-frame"]
-    cameras = [CameraSpec(name, (StreamSpec(misbehaviours=(misbehave(name),)),)) for name in faults]
+    faults = {
+        "size-change": misbehave("size-change", width=320, height=180, after_s=3.0),
+        "parameter-sets-change": misbehave("parameter-sets-change", after_s=3.0),
+        "drop-packets": misbehave("drop-packets"),
+        "half-frame": misbehave("half-frame"),
+    }
+    cameras = [CameraSpec(name, (StreamSpec(misbehaviours=(fault,)),)) for name, fault in faults.items()]
     async with fleet_of(cameras) as fleet:
         rig = rig_of(fleet, kinds=dict.fromkeys(faults, "sub"))
         streams = {name: rig.stream(name) for name in faults}

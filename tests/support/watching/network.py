@@ -106,7 +106,7 @@ class ConsoleNetwork:
     def add_camera(self, site: str, name: str, **changes: Any) -> None:
         """Enter a camera with one main stream."""
         camera = make_id(f"camera/{name}")
-        stream = {"kind": "main", "stream": b64u(make_id(f"stream/{name}"))}
+        stream = {"assurance": "full", "kind": "main", "stream": b64u(make_id(f"stream/{name}"))}
         body = {"camera": b64u(camera), "name": name, "revision": 1, "site": site, "streams": [stream]}
         self.town.admit("camera", **{**body, **changes})
         self.cameras[name] = camera

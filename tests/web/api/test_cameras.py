@@ -16,6 +16,7 @@ def _recorder(net: ConsoleNetwork, *streams: dict[str, Any]) -> dict[str, Any]:
         "gaps": [],
         "outbox": 0,
         "process": "recorder",
+        "renditions": [],
         "streams": list(streams),
         "time_us": net.clock.utc_us(),
     }
@@ -25,6 +26,7 @@ def _stream(net: ConsoleNetwork, camera: str, state: str = "recording", **change
     known = net.console.follower.register.camera(net.cameras[camera])
     return {
         "access_units": 1,
+        "assurance": "full",
         "bitrate_bps": 4000,
         "camera": known.id.hex(),
         "dropped": 0,
@@ -37,6 +39,46 @@ def _stream(net: ConsoleNetwork, camera: str, state: str = "recording", **change
         "stream": next(one.id.hex() for one in known.streams if one.kind == changes.get("kind", "main")),
         **changes,
     }
+
+
+def _rendition(
+    net: ConsoleNetwork, camera: str, state: str = "live", reason: str = "", by: dict[str, int] | None = None
+) -> dict[str, Any]:
+    known = net.console.follower.register.camera(net.cameras[camera])
+    return {
+        "camera": known.id.hex(),
+        "error": "",
+        "fences": [],
+        "keys_only": True,
+        "masked_by": by or {},
+        "masked_permille": sum((by or {}).values()),
+        "missing_fences": [],
+        "observed_us": SECOND_US,
+        "rate_millihertz": 1000,
+        "reason": reason,
+        "skipped": 0,
+        "starts": 1,
+        "state": state,
+        "stream": known.streams[0].id.hex(),
+    }
+
+
+async def test_a_view_that_is_masked_is_a_trouble(net: ConsoleNetwork) -> None:
+    net.add_user("otto")
+    visit = await net.sign_in("otto")
+    masked = _rendition(net, "Pier", "masked", "too-dark")
+    document = {**_recorder(net, _stream(net, "Pier"), _stream(net, "Gate")), "renditions": [masked]}
+    await net.tell("recorder-0a", document)
+    health = (await visit.ask("GET", "/api/v1/health")).json()
+    began_us = document["time_us"]
+    net.clock.advance(SECOND_US)
+    await net.tell("recorder-0a", {**document, "time_us": net.clock.utc_us()})
+    health = (await visit.ask("GET", "/api/v1/health")).json()
+    troubles = {trouble["name"]: trouble for trouble in health["troubles"]}
+    assert health["recording"] == 2
+    assert troubles["Pier"]["view"] == {"state": "masked", "reason": "too-dark", "since_us": began_us}
+    # Of Gate's view nobody speaks: that is no reason to think that it shows.
+    assert troubles["Gate"]["view"] is None and troubles["Gate"]["state"] == "recording"
 
 
 async def test_a_camera_as_the_register_has_it(net: ConsoleNetwork) -> None:
@@ -166,7 +208,15 @@ async def test_health(net: ConsoleNetwork) -> None:
     net.add_user("otto")
     visit = await net.sign_in("otto")
     away = _stream(net, "Gate", "away", last_picture_us=7)
-    document = {**_recorder(net, _stream(net, "Pier"), away), "alarms": ["the spool fills"]}
+    views = [
+        _rendition(net, "Pier"),
+        _rendition(net, "Gate", "masked", "no-background", {"no-background": 1000}),
+    ]
+    document = {
+        **_recorder(net, _stream(net, "Pier"), away),
+        "alarms": ["the spool fills"],
+        "renditions": views,
+    }
     await net.tell("recorder-0a", document)
     health = (await visit.ask("GET", "/api/v1/health")).json()
     assert (health["cameras"], health["recording"]) == (4, 1)
@@ -178,7 +228,16 @@ async def test_health(net: ConsoleNetwork) -> None:
     processes = {process["name"]: process["state"] for process in health["processes"]}
     assert processes == {"discloser": "silent", "keeper": "silent", "recorder-0a": "alarm"}
     assert health["index"] == {"entries": net.town.state.size, "behind": 0, "missing_manifests": 0}
-    assert health["masked"] is None and health["masked_from_us"] is None
+    assert health["masked"] == [
+        {
+            "camera": net.cameras["Gate"].hex(),
+            "name": "Gate",
+            "permille": 1000,
+            "reason": "no-background",
+            "site": next(one["site"] for one in health["troubles"] if one["name"] == "Gate"),
+        }
+    ]
+    assert health["masked_from_us"] == document["time_us"] - SECOND_US
     net.clock.advance(3 * SECOND_US)
     later = (await visit.ask("GET", "/api/v1/health")).json()
     assert {alarm["text"]: alarm for alarm in later["alarms"]}["the spool fills"] == first

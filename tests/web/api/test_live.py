@@ -218,10 +218,16 @@ async def test_a_silent_recorder_is_away_and_its_old_pictures_are_gone(
 
 async def test_recorders_hear_what_is_watched(net: ConsoleNetwork, recorder: Recorder, watch: Open) -> None:
     stream = recorder.stream("Gate")
-    health = {"access_units": 0, "bitrate_bps": 0, "camera": net.cameras["Gate"].hex(), "dropped": 0}
+    health = {
+        "access_units": 0,
+        "assurance": "full",
+        "bitrate_bps": 0,
+        "camera": net.cameras["Gate"].hex(),
+        "dropped": 0,
+    }
     health |= {"kind": "main", "last_picture_us": 0, "lost_packets": 0, "name": "Gate", "reason": ""}
     health |= {"state": "recording", "stream": stream.hex()}
-    document = {"alarms": [], "fences": [], "gaps": [], "outbox": 0, "process": "recorder"}
+    document = {"alarms": [], "fences": [], "gaps": [], "outbox": 0, "process": "recorder", "renditions": []}
     await net.tell("recorder-0a", {**document, "streams": [health], "time_us": 5})
     await recorder.hear("0a")
     page = await watch("otto")

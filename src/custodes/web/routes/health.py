@@ -70,10 +70,10 @@ def health_routes(
         return wire.Health(
             time_us=clock.utc_us(),
             cameras=len(cameras),
-            recording=len(cameras) - len(troubles),
+            recording=sum(states.camera(camera)[0].state == "recording" for camera in cameras),
             troubles=troubles,
-            masked=None,
-            masked_from_us=None,
+            masked=_masked(cameras, states),
+            masked_from_us=_masked_from_us(cameras, states),
             storage=[storage_wire(volume, rate_bps) for volume in volumes()] if whole else [],
             processes=_processes(board, clock) if whole else [],
             # Alarms are words that may name any camera.
@@ -88,7 +88,8 @@ def health_routes(
 
 def _trouble(camera: Camera, states: CameraStates) -> wire.Trouble | None:
     worst, _ = states.camera(camera)
-    if worst.state == "recording":
+    shown = states.view(camera)
+    if worst.state == "recording" and shown is not None and shown.state == "live":
         return None
     return wire.Trouble(
         camera=camera.id.hex(),
@@ -97,8 +98,28 @@ def _trouble(camera: Camera, states: CameraStates) -> wire.Trouble | None:
         state=worst.state,
         reason=worst.reason,
         since_us=worst.since_us,
-        view=None,
+        view=shown.to_wire() if shown is not None else None,
     )
+
+
+def _masked(cameras: list[Camera], states: CameraStates) -> list[wire.MaskedShare] | None:
+    """The most masked first; None where no view is known."""
+    shown = [(camera, view) for camera in cameras if (view := states.view(camera)) is not None]
+    if not shown:
+        return None
+    shares = [
+        wire.MaskedShare(
+            camera=camera.id.hex(), name=camera.name, site=camera.site, reason=reason, permille=permille
+        )
+        for camera, view in shown
+        for reason, permille in view.masked_by.items()
+    ]
+    return sorted(shares, key=lambda share: (-share.permille, share.name, share.reason))
+
+
+def _masked_from_us(cameras: list[Camera], states: CameraStates) -> int | None:
+    views = [view for camera in cameras if (view := states.view(camera)) is not None]
+    return min((view.observed_from_us for view in views), default=None)
 
 
 def _processes(board: HealthBoard, clock: Clock) -> list[wire.Process]:
