@@ -19,8 +19,9 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(180
 
 
 def test_a_case_opens_though_keeper_and_discloser_are_killed_on_the_way(
-    network: RunningNetwork, cameras: DemoCameras, tmp_path: Path
+    own_network: RunningNetwork, cameras: DemoCameras, tmp_path: Path
 ) -> None:
+    network = own_network
     recipient, out = tmp_path / "recipient.key", tmp_path / "package"
     custodes("case", "recipient-key", recipient)
     with served(network):

@@ -40,6 +40,7 @@ def test_a_killed_process_costs_two_seconds_at_most_and_the_checker_names_the_cu
         for what in ("web", "keeper", "discloser"):
             network.kill(what)
             network.wait_recording()
+        network.wait_within_envelope()
         killed_us = network.kill("recorder")
         network.wait_recording()
         back_us = time.time_ns() // 1000
@@ -55,8 +56,8 @@ def test_all_processes_killed_at_once_cost_two_seconds_at_most(
 ) -> None:
     network.start()
     network.wait_recording()
-    time.sleep(3)
     kept = Kept(network)
+    network.wait_within_envelope()
     killed_us = network.kill_all()
     with served(network):
         back_us = time.time_ns() // 1000

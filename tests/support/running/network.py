@@ -16,6 +16,8 @@ from bench.killing import pid_of
 from custodes.base.errors import UnavailableError
 from custodes.cli.demo.findings import all_gaps
 from custodes.cli.demo.network import DemoNetwork, try_custodes
+from custodes.custody.frames import reader_of
+from custodes.custody.reel_reader import scan
 from custodes.services.ledger_view import LedgerView
 
 PERIODS = "slot=5s,slots=4,reel=10s"
@@ -80,6 +82,18 @@ class RunningNetwork(DemoNetwork):
         psutil.wait_procs(children, 10)
         self.server = None
         return killed_us
+
+    def wait_within_envelope(self) -> None:
+        """Wait until an envelope has begun, has a durable chunk, and is some seconds from its end."""
+        self.wait_for("an envelope that is half written", self._is_within_envelope, 30)
+
+    def _is_within_envelope(self) -> bool:
+        for reel in self.folder.spool.rglob("*.open"):
+            data = reel.read_bytes()
+            found = scan(reader_of(data), len(data)).envelopes
+            if found and found[-1].is_cut and found[-1].chunks <= 2:
+                return True
+        return False
 
     def verify(self) -> str:
         """What the independent checker says. Fails unless it finds nothing wrong."""
