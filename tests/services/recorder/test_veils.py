@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,17 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from recording.rig import Rig
 from veiling.footage import is_flat
 from veiling.viewer import PICTURES, Viewer
 
 from custodes.adapters.bus.memory import MemoryBus
 from custodes.adapters.bus.subjects import live, watch
+from custodes.base.errors import InvalidError
 from custodes.services.live import AWAY, LiveFlags, LiveKind, Reason, ViewState, masked
 from custodes.services.recorder.health import health_document
 from custodes.services.recorder.live import LiveDesk
 from custodes.services.recorder.nursery import Nursery
 from custodes.services.recorder.service import RecorderService
+from custodes.services.recorder.veiling import VeilerLine
 from custodes.services.recorder.veils import Veils, veiled_streams
 from custodes.web.health import RecorderHealth, parse_health
 from custodes_simulator import CameraSpec, Encoding, StreamSpec, VideoCodec, misbehave
@@ -281,3 +285,20 @@ def test_which_stream_is_veiled(tmp_path: Path) -> None:
     for order in ([main, sub, other], [sub, main, other]):
         assert veiled_streams(order) == {sub.stream: sub, other.stream: other}
     assert veiled_streams([main]) == {main.stream: main}
+
+
+def test_the_line_works_on_the_loop_that_the_process_has() -> None:
+    async def exchange() -> None:
+        ours, theirs = socket.socketpair()
+        broken: list[InvalidError] = []
+        loop = asyncio.get_running_loop()
+        _, line = await loop.create_connection(lambda: VeilerLine(lambda _: None, broken.append), sock=ours)
+        assert not line.is_full
+        line.write(b"pictures")
+        assert await loop.run_in_executor(None, theirs.recv, 100) == b"pictures"
+        line.abort()
+        await line.closed
+        assert not broken
+        theirs.close()
+
+    uvloop.run(exchange())
