@@ -54,6 +54,8 @@ def test_demo_check(tmp_path: Path) -> None:
         and not report["outside_grant_opened"]
         and not report["refused_case_opened"]
     )
+    view = report["rendition"]
+    assert view["streams_live"] == 6 and view["masked_until_committed"] is True and view["pictures"] >= 6
     assert report["verify"] == report["verify_package"] == "ok"
 
 

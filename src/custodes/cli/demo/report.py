@@ -24,6 +24,7 @@ class DemoReport:
     refused_case_opened: bool = True
     verify: str = "not run"
     verify_package: str = "not run"
+    rendition: dict[str, Any] = field(default_factory=dict)
     gaps: list[dict[str, Any]] = field(default_factory=list)
     ledger_entries: int = 0
     footage: str = ""
@@ -45,6 +46,10 @@ class DemoReport:
             "the export is what the camera sent": self.export_identical and self.export_access_units > 0,
             "nothing outside the grant opens": not self.outside_grant_opened,
             "a refused case does not open": not self.refused_case_opened,
+            f"{cameras} views show a picture": self.rendition.get("streams_live") == cameras,
+            "every view is masked until a background is committed": bool(
+                self.rendition.get("masked_until_committed")
+            ),
             "the network verifies": self.verify == "ok",
             "the package verifies": self.verify_package == "ok",
             "every gap has a reason": all(gap["reason"] for gap in self.gaps),

@@ -16,6 +16,7 @@ from custodes.cli.demo.cases import granted_case, refused_case
 from custodes.cli.demo.findings import all_gaps, recorded_ratios, search_network, verify_all
 from custodes.cli.demo.network import CONSOLE_ROLES, CUSTODIANS, START_S, DemoNetwork
 from custodes.cli.demo.report import DemoReport
+from custodes.cli.demo.watching import summary, watch
 
 Say = Callable[[str], None]
 
@@ -80,6 +81,12 @@ def _tell(
         if left % 10 == 0:
             say(f"      {left} s to go")
         time.sleep(1)
+    password = network.console_password.read_text("utf-8").strip()
+    report.rendition = summary(watch(options.http_port, CONSOLE_ROLES[0], password))
+    say(
+        f"      an operator sees {report.rendition['streams_live']} views, masked until a background is approved;"
+        f" first picture after {report.rendition['first_picture_s']['median']} s"
+    )
     say("[4/6] a case: asked for a few minutes, granted in part, opened")
     granted_case(network, cameras, began_us, report, say)
     say("[5/6] a case that the custodians refuse")
