@@ -14,6 +14,7 @@ import av
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
+from websockets.typing import Origin
 
 from custodes.base.errors import CorruptError, UnavailableError
 from custodes.services.live import LiveKind, ViewState, parse_state, split_init
@@ -40,7 +41,7 @@ class Tile:
         """Whether every picture is of one colour. Errors: CorruptError where none can be decoded."""
         _, segment = split_init(self.init)
         try:
-            with av.open(io.BytesIO(segment + b"".join(self.fragments))) as container:
+            with av.open(io.BytesIO(segment + b"".join(self.fragments)), "r") as container:
                 pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
         except av.FFmpegError as error:
             raise CorruptError(f"the view of camera {self.camera} does not decode") from error
@@ -60,7 +61,7 @@ def watch(port: int, name: str, password: str) -> list[Tile]:
     tiles = {number: Tile(camera["id"]) for number, camera in enumerate(cameras)}
     try:
         with connect(
-            f"ws://127.0.0.1:{port}/api/v1/live", origin=origin, additional_headers={"Cookie": cookie}
+            f"ws://127.0.0.1:{port}/api/v1/live", origin=Origin(origin), additional_headers={"Cookie": cookie}
         ) as socket:
             began = time.monotonic()
             socket.send(json.dumps({"watch": [{"tile": n, "camera": t.camera} for n, t in tiles.items()]}))
