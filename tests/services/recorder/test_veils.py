@@ -235,6 +235,27 @@ async def test_a_warm_parent_that_dies_is_replaced(
             assert town.service.is_recording()
 
 
+async def test_a_veiler_that_stands_still_is_not_waited_for(
+    fleet_of: Callable[..., Any], rig_of: Callable[..., Any], running: Any, until: Any, nursery: Nursery
+) -> None:
+    async with fleet_of([CameraSpec("a"), CameraSpec("b")]) as fleet:
+        rig = rig_of(fleet, kinds={"a": "sub", "b": "sub"})
+        async with town_of(rig, nursery, running) as town:
+            veilings = town.veils.veilings
+            await until(lambda: all(v.health.figures.made for v in veilings.values()), "pictures")
+            still = min(town.pids())
+            os.kill(still, signal.SIGSTOP)
+            await until(lambda: any(v.state == masked(Reason.LATE) for v in veilings.values()), "the state")
+            (hit,) = [v for v in veilings.values() if v.state == masked(Reason.LATE)]
+            (other,) = [v for v in veilings.values() if v is not hit]
+            assert town.service.is_recording()
+            # It is killed in the end, and another begins.
+            await until(lambda: hit.health.starts == 2, "another veiler")
+            assert not Path(f"/proc/{still}").exists()
+            await until(lambda: hit.state == masked(Reason.NO_BACKGROUND), "its pictures again")
+            assert (other.health.starts, other.state) == (1, masked(Reason.NO_BACKGROUND))
+
+
 async def test_cameras_that_misbehave(
     fleet_of: Callable[..., Any], rig_of: Callable[..., Any], running: Any, until: Any, nursery: Nursery
 ) -> None:
