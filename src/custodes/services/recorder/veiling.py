@@ -11,6 +11,7 @@ import signal
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 import structlog
 
@@ -325,8 +326,8 @@ class VeilerLine(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The line is there."""
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        # No isinstance: uvloop's transports have the methods and are none of asyncio's classes.
+        self._transport = cast(asyncio.WriteTransport, transport)
 
     def data_received(self, data: bytes) -> None:
         """Take what the veiler sends, until it is none of what it may."""
