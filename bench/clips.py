@@ -55,18 +55,28 @@ def tud(width: int = 640) -> Clip:
 
 
 def one_by_one(width: int = 768, step: int = 1) -> Clip:
-    """Volunteers who come in and stand still; learnt from 1 to 20, labels made by differencing."""
+    """Volunteers who come in and stand still; learnt from 1 to 20, labels made by differencing.
+
+    Of the pictures after the learnt ones each `step`-th is taken.
+    """
     root = folder() / "intel-samples"
-    pictures = list(_read(root / "one-by-one-person-detection.mp4", width))
+    learnt = 20
+    taken = [
+        (number, picture)
+        for number, picture in enumerate(_read(root / "one-by-one-person-detection.mp4", width))
+        if number < learnt or (number - learnt) % step == 0
+    ]
+    place = {number: index for index, (number, _) in enumerate(taken)}
     people: dict[int, list[Box]] = {}
     scale = width / 768
     with (root / "one-by-one-person-detection.boxes.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            left, top, wide, high = (scale * float(row[key]) for key in ("x", "y", "w", "h"))
-            people.setdefault(int(row["frame_1based"]) - 1, []).append(
-                (1, left, top, left + wide, top + high)
-            )
-    return Clip("one-by-one", pictures, people, 20, 10.0, by_difference=True)
+            index = place.get(int(row["frame_1based"]) - 1)
+            if index is not None:
+                left, top, wide, high = (scale * float(row[key]) for key in ("x", "y", "w", "h"))
+                people.setdefault(index, []).append((1, left, top, left + wide, top + high))
+    pictures = [picture for _, picture in taken]
+    return Clip("one-by-one", pictures, people, learnt, 10.0 / step, by_difference=True)
 
 
 def _labelled(

@@ -1,4 +1,4 @@
-"""The constants of the mask. None is learnt; what each was chosen on is in docs/design/0009-masking.md."""
+"""The constants of the mask. None is learnt; what each was chosen on is in docs/design/0012-masking.md."""
 
 from __future__ import annotations
 

@@ -1,0 +1,221 @@
+"""How well and how fast the rendition masks people in labelled clips, beside OpenCV's MOG2 on the same test.
+
+`python -m bench.masking [CLIP ...]` scores every condition and prints a table; `rows()` those that are promised.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from bench import clips
+from bench.clips import CONDITIONS, Clip
+from bench.masking_score import Ground, Masks, Score, ground, score
+from bench.rows import Row
+from custodes.adapters.av.pictures import PictureEncoder
+from custodes.base.errors import RefusedError
+from custodes.rendition.background import CommittedBackground
+from custodes.rendition.detector import Detector, Finder, Found
+from custodes.rendition.hold import Hold
+from custodes.rendition.learning import Candidate, learn
+from custodes.rendition.masker import Masker
+from custodes.rendition.model import Canvas
+from custodes.rendition.picture import Blocks, Grid, Picture
+from custodes.rendition.settings import MaskSettings
+
+MODEL = Path(__file__).parents[1] / ".build" / "models" / "person-vehicle.tflite"
+PROMISED = ("clean", "gain +20 %", "gain -20 %", "cloud")
+# The limits of the share of other pixels that are masked on PETS, with hold. Units: percent.
+OTHER_LIMITS = {"clean": 22.0, "gain +20 %": 32.0, "gain -20 %": 32.0, "cloud": 32.0}
+STANDING_TRACK = 3
+RATE = 8
+TIMED = 160
+
+
+class Nothing:
+    """A detector that never finds anybody: what the background alone is worth."""
+
+    def find(self, picture: Picture, arrived_us: int) -> Found:
+        """No boxes."""
+        empty = np.empty((0, 4), dtype=np.float32)
+        return Found(empty, np.empty(0, dtype=np.float32), arrived_us)
+
+
+def rows() -> list[Row]:
+    """Person-frames shown and other pixels masked where promised, and streams a core. Errors: AssertionError."""
+    cv2.setNumThreads(1)
+    detector = Detector(_model())
+    found: list[Row] = []
+    missed: list[str] = []
+    for make in (clips.pets, clips.tud):
+        case = Case.of(make(), detector)
+        for condition in PROMISED:
+            mine, peer = case.score(condition, detector), case.peer(condition)
+            figure = f"{case.clip.name}, {condition}: shown of {mine.frames} (≤ {100 * mine.bound:.2f} %)"
+            found.append(_row(figure, "people", mine.shown, "MOG2, defaults", peer.shown))
+            figure = f"{case.clip.name}, {condition}: other pixels masked"
+            found.append(_row(figure, "%", mine.other, "MOG2, defaults", peer.other))
+            missed += _missed(case.clip.name, condition, mine, peer)
+    found += speeds(detector)
+    for row in found if missed else []:
+        print(f"{row.figure}: {row.value:.2f} {row.unit}", file=sys.stderr)
+    assert not missed, "; ".join(missed)
+    return found
+
+
+def _row(figure: str, unit: str, value: float, peer: str, other: float) -> Row:
+    return Row(figure, unit, value, peer, other, value / other if other else 0.0)
+
+
+def _missed(name: str, condition: str, mine: Score, peer: Score) -> list[str]:
+    said = [f"{name}, {condition}: {mine.shown} person-frames shown"] if mine.shown else []
+    if name == "PETS" and mine.other > OTHER_LIMITS[condition]:
+        said.append(f"{name}, {condition}: {mine.other:.1f} % masked, limit {OTHER_LIMITS[condition]:.0f} %")
+    if not peer.shown:
+        said.append(f"{name}, {condition}: MOG2 shows nobody either, so the test cannot fail")
+    return said
+
+
+class Case:
+    """A clip with the background learnt from its first pictures, and what the gate said of it.
+
+    TUD's background has a woman in it who stands still. Scored with the gate, what it withholds is masked for ever;
+    scored without, every block counts as committed and she (track 3) is left out, so that the rest of the test bites.
+    """
+
+    def __init__(self, clip: Clip, candidate: Candidate, scored: Ground, gated: bool) -> None:
+        self.clip = clip
+        self.candidate = candidate
+        self.ground = scored
+        committed = candidate.commit(withhold=True)
+        withheld = committed.withheld if gated else np.zeros_like(committed.withheld)
+        self.background = CommittedBackground(
+            committed.view, committed.condition, committed.grid, committed.picture, withheld
+        )
+
+    @classmethod
+    def of(cls, clip: Clip, detector: Finder, gated: bool | None = None) -> Case:
+        candidate = learn("view", "day", clip.pictures[: clip.learnt], detector)
+        if gated is None:
+            gated = clip.name != "TUD"
+        apart = () if gated else (STANDING_TRACK,)
+        return cls(clip, candidate, ground(clip, apart), gated)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the gate refuses the candidate."""
+        try:
+            self.candidate.commit()
+        except RefusedError:
+            return True
+        return False
+
+    def score(self, condition: str, detector: Finder, settings: MaskSettings | None = None) -> Score:
+        """The rendition's score; the masker has run past its start before the first scored picture."""
+        masker = Masker(self.background.grid, [self.background], detector, (), settings)
+        return self._score(condition, lambda picture, at_us: masker.mask(picture, at_us).blocks)
+
+    def peer(self, condition: str, rim_and_hold: bool = False) -> Score:
+        """MOG2 with its defaults, taught by the same pictures; its own pixels, or blocks with our rim and hold."""
+        model = cv2.createBackgroundSubtractorMOG2()
+        for picture in self.clip.pictures[: self.clip.learnt]:
+            model.apply(picture)
+        if not rim_and_hold:
+            return self._score(condition, lambda picture, at_us: model.apply(picture) > 0)
+        return self._score(condition, _with_rim(model, self.background.grid))
+
+    def _score(self, condition: str, masks: Masks) -> Score:
+        return score(self.clip, self.ground, CONDITIONS[condition], masks)
+
+
+def _with_rim(model: cv2.BackgroundSubtractorMOG2, grid: Grid) -> Masks:
+    settings = MaskSettings()
+    hold = Hold(grid, settings.hold_us, settings.step_us)
+    rows_, columns = grid.shape
+
+    def masks(picture: Picture, at_us: int) -> Blocks:
+        tiles = (model.apply(picture) > 0).reshape(rows_, grid.block_px, columns, grid.block_px)
+        blocks = (tiles.sum(axis=(1, 3)) >= 3).astype(np.uint8)
+        return hold.over(cv2.dilate(blocks, np.ones((3, 3), dtype=np.uint8)).astype(np.bool_), at_us)
+
+    return masks
+
+
+def speeds(detector: Finder) -> list[Row]:
+    """Streams a core at 640x360 and 8 pictures a second, by processor time: mask, detector, render and encode."""
+    clip = clips.one_by_one(640, 4)
+    case = Case.of(clip, detector)
+    pictures = [clip.pictures[number] for number in list(clip.tested)[:TIMED]]
+    masker = Masker(case.background.grid, [case.background], detector)
+    canvas = Canvas(case.background.grid)
+    encoder = PictureEncoder(case.background.grid.width_px, case.background.grid.height_px)
+    took = {"mask and detector": 0.0, "render and encode": 0.0}
+    for number, picture in enumerate(pictures):
+        at_us = number * 1_000_000 // RATE
+        began = time.thread_time()
+        mask = masker.mask(picture, at_us)
+        between = time.thread_time()
+        encoder.encode(canvas.render(picture, mask), at_us * 9 // 100, number % RATE == 0)
+        took["mask and detector"] += between - began
+        took["render and encode"] += time.thread_time() - between
+    each_ms = {name: 1_000 * seconds / len(pictures) for name, seconds in took.items()}
+    total_ms = sum(each_ms.values())
+    return [
+        *(Row(f"640x360, a picture: {name}", "ms", value) for name, value in each_ms.items()),
+        Row(f"640x360, {RATE} pictures a second: streams", "a core", 1_000 / total_ms / RATE),
+    ]
+
+
+def _model() -> bytes:
+    if not MODEL.exists():
+        raise OSError(f"{MODEL.name} is not there; `make model` fetches it")
+    return MODEL.read_bytes()
+
+
+MAKERS: dict[str, tuple[Callable[[], Clip], bool | None]] = {
+    "PETS": (clips.pets, None),
+    "TUD": (clips.tud, None),
+    "TUD with gate": (clips.tud, True),
+    "one-by-one": (lambda: clips.one_by_one(step=4), None),
+}
+
+
+def main(words: list[str]) -> int:
+    """Every condition of the clips named, as a table of Markdown."""
+    parser = argparse.ArgumentParser(prog="bench.masking")
+    parser.add_argument("clips", nargs="*", metavar="CLIP", default=list(MAKERS), help=", ".join(MAKERS))
+    parser.add_argument("--alone", action="store_true", help="without the detector")
+    parser.add_argument("--peer", action="store_true", help="MOG2 instead")
+    parser.add_argument("--conditions", nargs="*", default=list(CONDITIONS))
+    chosen = parser.parse_args(words)
+    cv2.setNumThreads(1)
+    detector = Detector(_model())
+    for name in chosen.clips:
+        make, gated = MAKERS[name]
+        case = Case.of(make(), detector, gated)
+        withheld = 100 * float(case.background.withheld.mean())
+        print(f"\n{name}: gate refuses {case.refused}, doubt {case.candidate.doubt:.2f}, "
+              f"withheld {withheld:.0f} %, {len(case.ground.tracks)} tracks\n")  # fmt: skip
+        print(Score.HEAD)
+        for condition in chosen.conditions:
+            began = time.perf_counter()
+            if chosen.peer:
+                for rim in (False, True):
+                    print(case.peer(condition, rim).line(condition + (", rim and hold" if rim else "")))
+                continue
+            found = case.score(condition, Nothing() if chosen.alone else detector)
+            print(found.line(condition), flush=True)
+            print(f"{name}, {condition}: {time.perf_counter() - began:.0f} s", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    sys.exit(main(sys.argv[1:]))
