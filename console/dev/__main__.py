@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import uvicorn
-
 from console.dev.app import Town, create_app
 
 

@@ -57,7 +57,7 @@ class Cameras {
     const trouble = this.#troubles.get(camera.id);
     if (trouble) return trouble;
     if (this.health === null) return camera;
-    return { state: "recording", reason: "", since_us: null, view: { state: "live", reason: "", since_us: 0 } };
+    return { state: "recording", reason: "", since_us: null, view: null };
   }
 
   async #asking(work: () => Promise<void>): Promise<void> {
@@ -75,7 +75,7 @@ class Cameras {
 export function toneOf(standing: Standing): Tone {
   if (standing.state === "unknown" || standing.state === "connecting") return "unknown";
   if (standing.state !== "recording") return "bad";
-  return standing.view.state === "live" ? "good" : "masked";
+  return standing.view === null || standing.view.state === "live" ? "good" : "masked";
 }
 
 function commonest(values: string[]): string | undefined {

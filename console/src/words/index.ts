@@ -17,6 +17,7 @@ export function reasonWords(reason: string): string {
     "light-switched": m.reason_light_switched,
     detector: m.reason_detector,
     damaged: m.reason_damaged,
+    "no-connection": m.reason_no_connection,
     late: m.reason_late,
     fault: m.reason_fault,
     "no-fence": m.reason_no_fence,
