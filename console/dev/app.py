@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 DIST = Path(__file__).resolve().parents[2] / "src" / "custodes" / "web" / "static" / "console"
 CONTENT_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:;"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:;"
     " font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self';"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
@@ -30,7 +30,7 @@ USERS = {
     "supervisor": (
         "night-shift",
         "supervisor",
-        ["see", "watch", "replay", "read-health", "keep-layouts", "approve-background", "hold"],
+        ["see", "watch", "replay", "read-health", "keep-layouts", "approve-background"],
     ),
     "administrator": (
         "night-shift",
@@ -46,7 +46,7 @@ class Town:
     def __init__(self, cameras: int, tiles: Path | None = None) -> None:
         self.now_us = round(time.time() * 1e6)
         self.cameras = {one.id: one for one in town(cameras, self.now_us)}
-        self.sessions: dict[str, models.Session] = {}
+        self.sessions: dict[str, models.SignedIn] = {}
         self.layouts: dict[str, dict[str, models.Layout]] = {}
         self.false: dict[str, int] = {}
         self.tiles = tiles
@@ -77,7 +77,7 @@ def create_app(state: Town) -> FastAPI:
 
 
 def _session_routes(app: FastAPI, state: Town) -> None:
-    @app.post("/api/v1/session", operation_id="sign_in", response_model=models.Session)
+    @app.post("/api/v1/session", operation_id="sign_in", response_model=models.SignedIn)
     def sign_in(body: models.SignIn) -> Response:
         if state.false.get(body.name, 0) >= MAX_FALSE:
             headers = {"retry-after": str(CLOSED_S)}
@@ -88,7 +88,7 @@ def _session_routes(app: FastAPI, state: Town) -> None:
             raise HTTPException(401, "name or password is false")
         state.false.pop(body.name, None)
         token, now_us = secrets.token_urlsafe(32), round(time.time() * 1e6)
-        session = models.Session(
+        session = models.SignedIn(
             name=body.name,
             role=known[1],
             reach=models.Reach(everything=True, sites=[], cameras=[]),
@@ -104,7 +104,7 @@ def _session_routes(app: FastAPI, state: Town) -> None:
         return response
 
     @app.get("/api/v1/session", operation_id="who_am_i")
-    def who_am_i(request: Request) -> models.Session:
+    def who_am_i(request: Request) -> models.SignedIn:
         session = _session(state, request)
         return session.model_copy(update={"time_us": round(time.time() * 1e6)})
 
@@ -182,14 +182,14 @@ def _wall_routes(app: FastAPI, state: Town) -> None:
         return Response(status_code=204)
 
 
-def _session(state: Town, request: Request) -> models.Session:
+def _session(state: Town, request: Request) -> models.SignedIn:
     session = state.sessions.get(request.cookies.get(COOKIE, ""))
     if session is None:
         raise HTTPException(401, "nobody is signed in")
     return session
 
 
-def _changing(state: Town, request: Request) -> models.Session:
+def _changing(state: Town, request: Request) -> models.SignedIn:
     session = _session(state, request)
     if not secrets.compare_digest(request.headers.get("x-csrf-token", ""), session.csrf_token):
         raise HTTPException(403, "the session's token is missing")

@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import math
 import random
+from typing import Literal
 
 from console.dev.models import (
     Alarm,
     Camera,
     CameraStream,
     Health,
+    Index,
     MaskedShare,
     Mount,
     Process,
     ReasonedSpan,
+    Recording,
     Rendition,
     Span,
     Storage,
@@ -22,6 +25,7 @@ from console.dev.models import (
     Trouble,
     View,
     ViewNow,
+    ViewState,
 )
 
 S_US = 1_000_000
@@ -74,6 +78,8 @@ def timeline(camera: Camera, from_us: int, to_us: int, now_us: int) -> Timeline:
     return Timeline(
         from_us=from_us,
         to_us=to_us,
+        stream=camera.streams[-1].stream,
+        known_until_us=now_us,
         recorded=_between(kept, start, end),
         gaps=kept,
         masked=[ReasonedSpan(from_us=a, to_us=b, reason=r) for a, b, r in _within(masked, start, end)],
@@ -110,14 +116,15 @@ def health(cameras: list[Camera], now_us: int) -> Health:
             view=one.view,
         )
         for one in cameras
-        if one.state != "recording" or one.view.state != "live"
+        if one.state != "recording" or (one.view is not None and one.view.state != "live")
     ]
     shares = []
     for number, one in enumerate(cameras[:60]):
         dice = random.Random(f"share{number}")
         if dice.random() < 0.4:
             reason = dice.choice(("too-dark", "shaking", "light-switched", "no-background"))
-            share = 1000 if one.view.reason == "no-background" else int(dice.paretovariate(1.1) * 8)
+            is_whole = one.view is not None and one.view.reason == "no-background"
+            share = 1000 if is_whole else int(dice.paretovariate(1.1) * 8)
             shares.append(
                 MaskedShare(
                     camera=one.id, name=one.name, site=one.site, reason=reason, permille=min(1000, share)
@@ -150,6 +157,7 @@ def health(cameras: list[Camera], now_us: int) -> Health:
             ),
             Alarm(process="recorder 2", text="outbox holds 412 statements", since_us=now_us - 3 * MINUTE_US),
         ],
+        index=Index(entries=18_204, behind=0, missing_manifests=0),
     )
 
 
@@ -175,8 +183,8 @@ def _camera(number: int, now_us: int) -> Camera:
         retention_us=(168 if long else 72) * HOUR_US,
         justification="Reports of damage come in after the weekend" if long else "",
         streams=[
-            CameraStream(stream=_id("main", number), kind="main"),
-            CameraStream(stream=_id("sub", number), kind="sub"),
+            _stream("main", number, state, reason, since),
+            _stream("sub", number, state, reason, since),
         ],
         mount=None
         if number % 31 == 30
@@ -200,8 +208,8 @@ def _camera(number: int, now_us: int) -> Camera:
     )
 
 
-def _trouble(number: int):
-    table = {
+def _trouble(number: int) -> tuple[Recording, str, ViewState, str]:
+    table: dict[int, tuple[Recording, str, ViewState, str]] = {
         3: ("recording", "", "masked", "too-dark"),
         7: ("recording", "", "masked", "no-background"),
         5: ("away", "camera-unreachable", "away", "no-pictures"),
@@ -210,6 +218,14 @@ def _trouble(number: int):
         34: ("not-assigned", "not-assigned", "away", "no-pictures"),
     }
     return table.get(number % 40, ("recording", "", "live", ""))
+
+
+def _stream(
+    kind: Literal["main", "sub"], number: int, state: Recording, reason: str, since_us: int
+) -> CameraStream:
+    return CameraStream(
+        stream=_id(kind, number), kind=kind, assurance="full", state=state, reason=reason, since_us=since_us
+    )
 
 
 def _id(kind: str, number: int) -> str:

@@ -50,19 +50,23 @@ async def _play(socket: WebSocket, tile: int, camera: Camera | None) -> None:
         }
         await _send(socket, REFUSED, tile, json.dumps(problem).encode())
         return
-    permille = 1000 if camera.view.state != "live" else 30
-    state = {"state": camera.view.state, "reason": camera.view.reason, "masked_permille": permille}
+    view = camera.view
+    assert view is not None, "every invented camera has a view"
+    permille = 1000 if view.state != "live" else 30
+    state = {"state": view.state, "reason": view.reason, "masked_permille": permille}
     await _send(socket, STATE, tile, json.dumps(state).encode())
-    if camera.view.state != "live":
+    if view.state != "live":
         return
     loop = await asyncio.to_thread(live_loop, int(camera.id[:4], 16) % SCENES)
-    await _send(socket, INIT, tile, bytes([len(loop.codec)]) + loop.codec.encode() + loop.init)
+    init = bytes([len(loop.codec)]) + loop.codec.encode() + loop.init
     number = int((time.time() - _LATE_S) * LIVE_HZ) // LIVE_HZ * LIVE_HZ
     while True:
         due = number / LIVE_HZ + _LATE_S
         if (wait := due - time.time()) > 0:
             await asyncio.sleep(wait)
         data, is_key = loop.fragment(number)
+        if is_key:
+            await _send(socket, INIT, tile, init)
         await _send(socket, KEY if is_key else FRAGMENT, tile, data, round(number / LIVE_HZ * 1e6))
         number += 1
 

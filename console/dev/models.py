@@ -33,7 +33,7 @@ class SignIn(Part):
     password: str
 
 
-class Session(Part):
+class SignedIn(Part):
     """Who is signed in, and what they may do."""
 
     name: str
@@ -68,6 +68,10 @@ class CameraStream(Part):
 
     stream: Id
     kind: Literal["main", "sub"]
+    assurance: Literal["full", "lower"]
+    state: Recording
+    reason: str
+    since_us: Us | None
 
 
 class ViewNow(Part):
@@ -97,7 +101,7 @@ class Camera(Part):
     state: Recording
     reason: str
     since_us: Us | None
-    view: ViewNow
+    view: ViewNow | None
 
 
 class Cameras(Part):
@@ -125,9 +129,11 @@ class Timeline(Part):
 
     from_us: Us
     to_us: Us
+    stream: Id
+    known_until_us: Us | None
     recorded: list[Span]
     gaps: list[ReasonedSpan]
-    masked: list[ReasonedSpan]
+    masked: list[ReasonedSpan] | None
 
 
 class Rendition(Part):
@@ -171,7 +177,7 @@ class Trouble(Part):
     state: Recording
     reason: str
     since_us: Us | None
-    view: ViewNow
+    view: ViewNow | None
 
 
 class MaskedShare(Part):
@@ -193,6 +199,14 @@ class Storage(Part):
     days_left: float | None
 
 
+class Index(Part):
+    """How far the ledger is followed."""
+
+    entries: int
+    behind: int
+    missing_manifests: int
+
+
 class Health(Part):
     """How the network is."""
 
@@ -200,11 +214,12 @@ class Health(Part):
     cameras: int
     recording: int
     troubles: list[Trouble]
-    masked: list[MaskedShare]
-    masked_from_us: Us
+    masked: list[MaskedShare] | None
+    masked_from_us: Us | None
     storage: list[Storage]
     processes: list[Process]
     alarms: list[Alarm]
+    index: Index
 
 
 class LayoutBody(Part):

@@ -6,11 +6,11 @@ import type { components, paths } from "./schema";
 export type Camera = components["schemas"]["Camera"];
 export type Health = components["schemas"]["Health"];
 export type Trouble = components["schemas"]["Trouble"];
-export type Layout = components["schemas"]["Layout"];
-/** One object of the recorded view. */
-export type Rendition = { stream: string; start_us: number; end_us: number; codec: string; bytes: number };
-export type Session = components["schemas"]["SignedIn"];
 export type ViewNow = components["schemas"]["ViewNow"];
+export type Layout = components["schemas"]["Layout"];
+/** A recorded object; written by hand until the document has the route (docs/design/0010, The API). */
+export type Rendition = { stream: string; start_us: number; end_us: number; bytes: number; codec: string };
+export type Session = components["schemas"]["SignedIn"];
 export type Timeline = components["schemas"]["Timeline"];
 
 /** What went wrong, as the server says it (RFC 9457), or that it does not answer (status 0). */
@@ -64,30 +64,27 @@ export async function ask<T>(answer: Promise<{ data?: T; error?: unknown; respon
   );
 }
 
-/** The recorded objects of a span; none where the server keeps none. Errors: Problem. */
-export async function fetchRenditions(camera: string, from_us: number, to_us: number, signal: AbortSignal): Promise<Rendition[]> {
-  const span = `from_us=${String(from_us)}&to_us=${String(to_us)}`;
-  let response;
-  try {
-    response = await fetch(`${API}/api/v1/cameras/${camera}/renditions?${span}`, { signal });
-  } catch (error) {
-    if (signal.aborted) throw error;
-    throw new Problem(0, "");
-  }
-  if (response.status === 404) return [];
-  if (!response.ok) throw new Problem(response.status, "");
-  return ((await response.json()) as { renditions: Rendition[] }).renditions;
+/** Recorded objects by time. Errors: Problem. */
+export async function listRenditions(camera: string, from_us: number, to_us: number, signal: AbortSignal): Promise<Rendition[]> {
+  const path = `cameras/${camera}/renditions?from_us=${String(from_us)}&to_us=${String(to_us)}`;
+  const found = (await (await fetchPath(path, signal)).json()) as { renditions: Rendition[] };
+  return found.renditions;
 }
 
 /** The bytes of a recorded object. Errors: Problem. */
 export async function fetchRendition(stream: string, start_us: number, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+  const response = await fetchPath(`renditions/${stream}/${String(start_us)}`, signal);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+async function fetchPath(path: string, signal: AbortSignal): Promise<Response> {
   let response;
   try {
-    response = await fetch(`${API}/api/v1/renditions/${stream}/${String(start_us)}`, { signal });
+    response = await fetch(`${API}/api/v1/${path}`, { signal });
   } catch (error) {
     if (signal.aborted) throw error;
     throw new Problem(0, "");
   }
   if (!response.ok) throw new Problem(response.status, "");
-  return new Uint8Array(await response.arrayBuffer());
+  return response;
 }

@@ -21,17 +21,25 @@ describe("paceOf", () => {
 });
 
 describe("TileNumbers", () => {
-  it("takes a number again only after all others", () => {
-    const numbers = new TileNumbers();
-    const first = numbers.take();
-    numbers.give(first);
-    const after = Array.from({ length: 255 }, () => numbers.take());
-    expect(after).not.toContain(first);
-    expect(numbers.take()).toBe(first);
+  it("gives no number of one camera to another", () => {
+    const numbers = new TileNumbers(2);
+    const first = numbers.take("a");
+    expect(first).not.toBeNull();
+    numbers.free(first as number);
+    const second = numbers.take("b");
+    expect(second).not.toBe(first);
+    expect(numbers.take("c")).toBeNull();
+    numbers.free(second as number);
+    expect(numbers.take("c")).toBeNull();
   });
-  it("has no more than a byte", () => {
-    const numbers = new TileNumbers();
-    for (let n = 0; n < 256; n++) numbers.take();
-    expect(() => numbers.take()).toThrow(RangeError);
+  it("gives a camera its own number back", () => {
+    const numbers = new TileNumbers(2);
+    const first = numbers.take("a") as number;
+    numbers.free(first);
+    expect(numbers.take("a")).toBe(first);
+  });
+  it("lets one camera have two tiles", () => {
+    const numbers = new TileNumbers(2);
+    expect(numbers.take("a")).not.toBe(numbers.take("a"));
   });
 });

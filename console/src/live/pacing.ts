@@ -21,25 +21,34 @@ export function paceOf(current_s: number, end_s: number, picture_s: number): Pac
   return { kind: "play", rate: 1 };
 }
 
-/** Numbers of a byte in turn, so that a late message of an old tile is never taken for one of a new tile. */
+/**
+ * Numbers of tiles on one connection. A number is not given to another camera on the same connection, so that a late
+ * picture of the old one is never shown under the new one's name; when none is left, a new connection is due.
+ */
 export class TileNumbers {
   readonly #used = new Set<number>();
-  #next = 0;
+  readonly #had = new Map<number, string>();
 
-  /** Errors: RangeError when all 256 are used. */
-  take(): number {
-    for (let tried = 0; tried < 256; tried++) {
-      const number = this.#next;
-      this.#next = (this.#next + 1) % 256;
-      if (!this.#used.has(number)) {
-        this.#used.add(number);
-        return number;
-      }
+  constructor(readonly most: number) {}
+
+  /** Null: a new connection is due. */
+  take(camera: string): number | null {
+    let fresh: number | null = null;
+    for (let number = this.most - 1; number >= 0; number--) {
+      if (this.#used.has(number)) continue;
+      if (this.#had.get(number) === camera) return this.#give(number, camera);
+      if (!this.#had.has(number)) fresh = number;
     }
-    throw new RangeError("all tile numbers are used");
+    return fresh === null ? null : this.#give(fresh, camera);
   }
 
-  give(number: number): void {
+  free(number: number): void {
     this.#used.delete(number);
+  }
+
+  #give(number: number, camera: string): number {
+    this.#used.add(number);
+    this.#had.set(number, camera);
+    return number;
   }
 }

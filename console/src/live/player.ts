@@ -3,6 +3,8 @@
 import { decodeTimes, ticksPerSecond } from "../playback/boxes";
 import { paceOf } from "./pacing";
 
+/** A leap of the media time by more than this is another beginning. */
+const ANEW_S = 60;
 const KEEP_S = 6;
 const PRUNE_OVER_S = 12;
 /** More than this unappended is cut to the next key fragment. */
@@ -22,6 +24,7 @@ export class LivePlayer {
   #needsKey = true;
   #picture_s = 0.125;
   #frameRequest = 0;
+  #beginning: { codec: string; segment: Uint8Array } | null = null;
 
   /** `shown`: called with the capture time of each picture as it comes on the screen. */
   constructor(
@@ -32,9 +35,11 @@ export class LivePlayer {
     this.#watchFrames();
   }
 
-  /** Begin anew with this codec. */
+  /** Begin with this codec; the same beginning again, which comes before each key fragment, changes nothing. */
   init(codec: string, segment: Uint8Array<ArrayBuffer>): void {
+    if (this.#media !== null && this.#beginning?.codec === codec && isSame(this.#beginning.segment, segment)) return;
     this.#forget();
+    this.#beginning = { codec, segment };
     const type = `video/mp4; codecs="${codec}"`;
     const ticks = ticksPerSecond(segment);
     if (ticks === undefined || !MediaSource.isTypeSupported(type)) {
@@ -63,8 +68,13 @@ export class LivePlayer {
     if (time === undefined) return;
     this.#first ??= time;
     const start_s = (time - this.#first) / this.#ticksPerS;
-    if (start_s < 0) {
-      this.#needsKey = true;
+    // A veiler that began anew counts from elsewhere.
+    const last = this.#captures.at(-1);
+    if (last && Math.abs(start_s - last.start_s) > ANEW_S && this.#beginning) {
+      const { codec, segment } = this.#beginning;
+      this.#forget();
+      this.init(codec, segment as Uint8Array<ArrayBuffer>);
+      if (isKey) this.fragment(data, isKey, capture_us);
       return;
     }
     this.#needsKey = false;
@@ -142,4 +152,8 @@ export class LivePlayer {
       this.video.load();
     }
   }
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, n) => byte === b[n]);
 }

@@ -1,6 +1,7 @@
 // The one WebSocket of a page, on which all live tiles come.
 
 import { parseLive, type LiveMessage } from "./messages";
+import { session } from "../state/session.svelte";
 import { TileNumbers } from "./pacing";
 
 export type Sink = {
@@ -13,26 +14,36 @@ const FIRST_WAIT_MS = 500;
 const MOST_WAIT_MS = 8_000;
 export const MAX_TILES = 16;
 
+const SESSION_ENDED = 4401;
+type Watched = { camera: string; sink: Sink; number: number | null };
+
 export class LiveSocket {
-  readonly #tiles = new Map<number, { camera: string; sink: Sink }>();
-  readonly #numbers = new TileNumbers();
+  readonly #watched = new Set<Watched>();
+  #numbers = new TileNumbers(MAX_TILES);
+  #byNumber = new Map<number, Watched>();
   #socket: WebSocket | null = null;
   #wait_ms = FIRST_WAIT_MS;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isWishDue = false;
 
-  constructor(readonly url: string) {}
+  constructor(
+    readonly url: string,
+    readonly sessionEnded: () => void,
+  ) {}
 
   /** Watch a camera; the answer ends it. Errors: RangeError when sixteen are watched. */
   watch(camera: string, sink: Sink): () => void {
-    if (this.#tiles.size >= MAX_TILES) throw new RangeError(`a page watches at most ${String(MAX_TILES)} cameras`);
-    const number = this.#numbers.take();
-    this.#tiles.set(number, { camera, sink });
+    if (this.#watched.size >= MAX_TILES) throw new RangeError(`a page watches at most ${String(MAX_TILES)} cameras`);
+    const watched: Watched = { camera, sink, number: null };
+    this.#watched.add(watched);
     sink.connection(this.#socket?.readyState === WebSocket.OPEN);
     this.#wish();
     return () => {
-      this.#tiles.delete(number);
-      this.#numbers.give(number);
+      this.#watched.delete(watched);
+      if (watched.number !== null) {
+        this.#byNumber.delete(watched.number);
+        this.#numbers.free(watched.number);
+      }
       this.#wish();
     };
   }
@@ -43,46 +54,68 @@ export class LiveSocket {
     this.#isWishDue = true;
     queueMicrotask(() => {
       this.#isWishDue = false;
-      if (this.#tiles.size === 0) this.#close();
-      else if (this.#socket?.readyState === WebSocket.OPEN) this.#send(this.#socket);
+      if (this.#watched.size === 0) this.#close();
       else if (this.#socket === null && this.#timer === undefined) this.#open();
+      else if (this.#socket?.readyState === WebSocket.OPEN) this.#send(this.#socket);
     });
   }
 
   #send(socket: WebSocket): void {
-    const watch = [...this.#tiles].map(([tile, { camera }]) => ({ tile, camera }));
+    for (const watched of this.#watched) {
+      if (watched.number !== null) continue;
+      const number = this.#numbers.take(watched.camera);
+      if (number === null) {
+        // Every number had another camera on this connection: begin a new one.
+        this.#open();
+        return;
+      }
+      watched.number = number;
+      this.#byNumber.set(number, watched);
+    }
+    const watch = [...this.#byNumber].map(([tile, { camera }]) => ({ tile, camera }));
     socket.send(JSON.stringify({ watch }));
   }
 
   #open(): void {
+    const before = this.#socket;
     const socket = new WebSocket(this.url);
     this.#socket = socket;
+    before?.close();
+    this.#numbers = new TileNumbers(MAX_TILES);
+    this.#byNumber = new Map();
+    for (const watched of this.#watched) watched.number = null;
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
+      if (this.#socket !== socket) return;
       this.#wait_ms = FIRST_WAIT_MS;
       this.#tell(true);
       this.#send(socket);
     };
     socket.onmessage = (event: MessageEvent<unknown>) => {
-      const message = event.data instanceof ArrayBuffer ? parseLive(event.data) : null;
-      if (message) this.#tiles.get(message.tile)?.sink.message(message);
-    };
-    socket.onclose = () => {
       if (this.#socket !== socket) return;
-      this.#socket = null;
-      this.#tell(false);
-      this.#timer = setTimeout(() => this.#again(), this.#wait_ms * (0.75 + Math.random() / 2));
-      this.#wait_ms = Math.min(this.#wait_ms * 2, MOST_WAIT_MS);
+      const message = event.data instanceof ArrayBuffer ? parseLive(event.data) : null;
+      if (message) this.#byNumber.get(message.tile)?.sink.message(message);
     };
+    socket.onclose = (event) => {
+      if (this.#socket === socket) this.#lost(event.code);
+    };
+  }
+
+  #lost(code: number): void {
+    this.#socket = null;
+    this.#tell(false);
+    if (code === SESSION_ENDED) this.sessionEnded();
+    this.#timer = setTimeout(() => this.#again(), this.#wait_ms * (0.75 + Math.random() / 2));
+    this.#wait_ms = Math.min(this.#wait_ms * 2, MOST_WAIT_MS);
   }
 
   #again(): void {
     this.#timer = undefined;
-    if (this.#tiles.size > 0) this.#open();
+    if (this.#watched.size > 0) this.#open();
   }
 
   #tell(isOpen: boolean): void {
-    for (const { sink } of this.#tiles.values()) sink.connection(isOpen);
+    for (const { sink } of this.#watched) sink.connection(isOpen);
   }
 
   #close(): void {
@@ -96,4 +129,5 @@ export class LiveSocket {
 
 export const live = new LiveSocket(
   `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/v1/live`,
+  () => void session.find(),
 );

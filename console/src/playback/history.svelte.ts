@@ -10,10 +10,15 @@ const MOST_DAYS = 7;
 const AGAIN_MS = 30_000;
 
 export class History {
+  readonly camera: Camera;
+  readonly zone: string;
   spans = $state.raw<Spans>({ recorded: [], gaps: [], masked: [] });
+  /** Whether any recorder has told when the view was masked. */
+  isMaskKnown = $state(true);
   problem = $state<Problem | null>(null);
   /** The last day that is listed. */
   end_us = $state(0);
+  now_us = $state(0);
   readonly days = $derived.by(() => {
     const kept = this.now_us - this.camera.retention_us;
     const days: { from_us: number; to_us: number }[] = [];
@@ -29,10 +34,8 @@ export class History {
     () => (this.days.at(-1)?.from_us ?? 0) > this.now_us - this.camera.retention_us,
   );
   readonly hasLater = $derived.by(() => startOfDay(this.end_us, this.zone) < startOfDay(this.now_us, this.zone));
-  readonly zone: string;
-  now_us = $state(0);
-
-  constructor(readonly camera: Camera) {
+  constructor(camera: Camera) {
+    this.camera = camera;
     this.zone = camera.zone;
     this.now_us = session.time_us();
     this.end_us = this.now_us;
@@ -72,7 +75,9 @@ export class History {
     const path = { camera: this.camera.id };
     try {
       const query = { from_us: begin, to_us };
-      this.spans = await ask(api.GET("/api/v1/cameras/{camera}/timeline", { params: { path, query } }));
+      const found = await ask(api.GET("/api/v1/cameras/{camera}/timeline", { params: { path, query } }));
+      this.spans = { ...found, masked: found.masked ?? [] };
+      this.isMaskKnown = found.masked !== null;
       this.problem = null;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;

@@ -1,6 +1,6 @@
 // Plays recorded de-identified views of one camera along a transport's clock.
 
-import { fetchRendition, fetchRenditions, type Rendition } from "../api/client";
+import { fetchRendition, listRenditions, Problem, type Rendition } from "../api/client";
 import { decodeTimes, ticksPerSecond } from "./boxes";
 import type { Transport } from "./transport.svelte";
 
@@ -114,15 +114,16 @@ export class RecordedPlayer {
 
   async #fetchPage(page: number): Promise<void> {
     if (this.#pages.has(page)) return;
-    const answer = fetchRenditions(this.camera, page * PAGE_US, (page + 1) * PAGE_US, this.#abort.signal);
+    const answer = listRenditions(this.camera, page * PAGE_US, (page + 1) * PAGE_US, this.#abort.signal);
     this.#pages.set(page, answer);
     try {
       this.#known.set(page, await answer);
       // The present hour grows.
       if ((page + 1) * PAGE_US > this.transport.now()) setTimeout(() => this.#forgetPage(page), 10_000);
-    } catch {
-      this.told("failed");
-      setTimeout(() => this.#pages.delete(page), 3000);
+    } catch (error) {
+      // A server without recorded renditions answers 404: then there are none.
+      if (error instanceof Problem && error.status === 404) this.#known.set(page, []);
+      else setTimeout(() => this.#pages.delete(page), 3000);
     }
   }
 

@@ -17,6 +17,7 @@ export function reasonWords(reason: string): string {
     "light-switched": m.reason_light_switched,
     detector: m.reason_detector,
     damaged: m.reason_damaged,
+    "no-connection": m.reason_no_connection,
     late: m.reason_late,
     fault: m.reason_fault,
     "no-fence": m.reason_no_fence,
@@ -36,7 +37,6 @@ export function reasonWords(reason: string): string {
     "not-assigned": m.reason_not_assigned,
     "cannot-seal": m.reason_cannot_seal,
     unknown: m.state_unknown,
-    "no-connection": m.reason_no_connection,
   };
   return (table[reason] ?? (() => reason))();
 }
