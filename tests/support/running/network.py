@@ -63,9 +63,15 @@ class RunningNetwork(DemoNetwork):
 
     def kill(self, what: str) -> int:
         """kill -9 of a process, once there is one of that name; when that was (UTC)."""
-        self.wait_for(f"a process {what}", lambda: pid_of(self, what) is not None, 30)
-        pid = pid_of(self, what)
-        assert pid is not None
+        found: list[int] = []
+
+        def is_there() -> bool:
+            # Looked for once: between two looks it may end by itself, and another not be there yet.
+            found.extend(pid for pid in (pid_of(self, what),) if pid is not None)
+            return bool(found)
+
+        self.wait_for(f"a process {what}", is_there, 30)
+        (pid,) = found
         killed_us = time.time_ns() // 1000
         os.kill(pid, signal.SIGKILL)
         return killed_us
