@@ -81,6 +81,7 @@ def test_the_wall_is_as_it_was_in_another_browser(serve: Serve, open_page: OpenP
 def test_a_layout_is_saved_by_name_and_opened_by_a_digit(serve: Serve, open_page: OpenPage) -> None:
     page = open_page(serve())
     sign_in(page)
+    expect(page.locator(".tile")).to_have_count(4)
     page.keyboard.press("3")
     page.get_by_role("button", name="Layouts").click()
     page.get_by_label("Name of this layout").fill("Quay by night")
