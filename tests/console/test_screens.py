@@ -130,6 +130,26 @@ def test_recorded_time_is_played_stepped_and_gone_back_in(serve: Serve, open_pag
     expect(page.locator(".tile [data-state=recorded]").first).to_be_visible(timeout=20_000)
 
 
+def test_a_time_that_was_twice_or_never_is_asked_about(serve: Serve, open_page: OpenPage) -> None:
+    page = open_page(serve())
+    sign_in(page)
+    expect(page.locator(".tile")).to_have_count(4)
+    at_us = (int(time.time()) - 3600) * 1_000_000
+    page.evaluate("address => { location.hash = address }", f"#/camera/{camera_id(page, 9)}?at={at_us}")
+    for day, hour, words, choice, chosen in (
+        ("2026-10-25", "02:30:00", "this time was twice", "UTC+1", "2026-10-25T01:30:00"),
+        ("2026-03-29", "02:30:00", "this time never was", "UTC+2", "2026-03-29T01:00:00"),
+    ):
+        page.keyboard.press("k")
+        page.locator(".transport").get_by_title("Go to this time").click()
+        page.get_by_role("textbox", name="Day").fill(day)
+        page.get_by_label("Time in Europe/Berlin").fill(hour)
+        page.get_by_role("button", name="Go to this time").last.click()
+        expect(page.get_by_role("alert")).to_contain_text(words)
+        page.locator("form").get_by_role("button", name=choice).click()
+        expect(page.locator(".transport time")).to_have_attribute("datetime", re.compile(chosen))
+
+
 def test_who_may_not_keep_is_told_so(serve: Serve, open_page: OpenPage) -> None:
     page = open_page(serve())
     sign_in(page)
