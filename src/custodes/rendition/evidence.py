@@ -48,8 +48,11 @@ def third_largest(pixels: Picture) -> npt.NDArray[np.uint8]:
 
 
 def differing(evidence: Evidence, withheld: Blocks, settings: MaskSettings) -> Blocks:
-    """Blocks to mask: strong or unknown, what is weak beside them, what they enclose, and a rim."""
-    strong = (evidence.pixel > settings.strong_level) | evidence.blind | withheld
+    """Blocks to mask: strong or unknown, what is weak beside them, what they enclose, a rim; and what is withheld.
+
+    That a block is withheld is no evidence of anybody beside it: it neither grows nor has a rim.
+    """
+    strong = (evidence.pixel > settings.strong_level) | evidence.blind
     weak = (evidence.pixel > settings.weak_level) | (evidence.mean > settings.weak_mean_level)
     seed = strong.astype(np.uint8)
     for _ in range(settings.grow_steps):
@@ -58,7 +61,7 @@ def differing(evidence: Evidence, withheld: Blocks, settings: MaskSettings) -> B
     seed |= holes(seed)
     for _ in range(settings.rim_blocks):
         seed = np.asarray(cv2.dilate(seed, _SQUARE), dtype=np.uint8)
-    return seed.astype(np.bool_)
+    return np.asarray(seed.astype(np.bool_) | withheld)
 
 
 def holes(seed: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
