@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from custodes.rendition.evidence import Evidence, differing, third_largest
-from custodes.rendition.picture import Blocks
+from custodes.rendition.picture import Blocks, largest_channel
 from custodes.rendition.settings import MaskSettings
 
 SHAPE = (20, 30)
@@ -60,3 +60,9 @@ def test_two_specks_in_a_block_are_noise_and_three_are_not(specks: int, level: i
     pixels = np.zeros((8, 8), dtype=np.uint8)
     pixels[0, :specks] = 200
     assert third_largest(pixels)[0, 0] == level
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_the_largest_channel_is_numpys_maximum(kind: type[np.generic]) -> None:
+    picture = np.random.default_rng(5).integers(0, 256, (12, 20, 3)).astype(kind)
+    assert np.array_equal(largest_channel(picture), picture.max(axis=2))

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from custodes.rendition.light import Floats, Light, Scene, cells
-from custodes.rendition.picture import CELL_PX, Blocks, Picture
+from custodes.rendition.picture import CELL_PX, Blocks, Picture, largest_channel
 from custodes.rendition.settings import MaskSettings
 
 _SQUARE = np.ones((3, 3), dtype=np.uint8)
@@ -29,8 +29,8 @@ class Evidence:
         contrast = light.contrast(scene)
         scale = np.clip(contrast, 0.35, 1)
         apart = cv2.absdiff(now.picture, predicted)
-        third = third_largest(apart.max(axis=2)).astype(np.float32)
-        mean = np.abs(now.at.own - cells(predicted.astype(np.float32))).max(axis=2)
+        third = third_largest(largest_channel(apart)).astype(np.float32)
+        mean: Floats = largest_channel(np.abs(now.at.own - cells(predicted.astype(np.float32))))
         return cls(third / scale, mean / scale, np.asarray(contrast < 0.3))
 
 
