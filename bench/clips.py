@@ -107,7 +107,8 @@ Change = Callable[[Picture, int, "Clip", Picture], Picture]
 
 
 def _round(values: npt.NDArray[np.floating]) -> Picture:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    levels: Picture = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return levels
 
 
 def clean(picture: Picture, number: int, clip: Clip, background: Picture) -> Picture:

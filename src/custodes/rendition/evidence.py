@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from custodes.rendition.light import Floats, Light, Scene, cells
-from custodes.rendition.picture import CELL_PX, Blocks, Picture
+from custodes.rendition.picture import CELL_PX, Blocks, Picture, largest_channel
 from custodes.rendition.settings import MaskSettings
 
 _SQUARE = np.ones((3, 3), dtype=np.uint8)
@@ -29,8 +29,8 @@ class Evidence:
         contrast = light.contrast(scene)
         scale = np.clip(contrast, 0.35, 1)
         apart = cv2.absdiff(now.picture, predicted)
-        third = third_largest(apart.max(axis=2)).astype(np.float32)
-        mean = np.abs(now.at.own - cells(predicted.astype(np.float32))).max(axis=2)
+        third = third_largest(largest_channel(apart)).astype(np.float32)
+        mean: Floats = largest_channel(np.abs(now.at.own - cells(predicted.astype(np.float32))))
         return cls(third / scale, mean / scale, np.asarray(contrast < 0.3))
 
 
@@ -48,8 +48,11 @@ def third_largest(pixels: Picture) -> npt.NDArray[np.uint8]:
 
 
 def differing(evidence: Evidence, withheld: Blocks, settings: MaskSettings) -> Blocks:
-    """Blocks to mask: strong or unknown, what is weak beside them, what they enclose, and a rim."""
-    strong = (evidence.pixel > settings.strong_level) | evidence.blind | withheld
+    """Blocks to mask: strong or unknown, what is weak beside them, what they enclose, a rim; and what is withheld.
+
+    That a block is withheld is no evidence of anybody beside it: it neither grows nor has a rim.
+    """
+    strong = (evidence.pixel > settings.strong_level) | evidence.blind
     weak = (evidence.pixel > settings.weak_level) | (evidence.mean > settings.weak_mean_level)
     seed = strong.astype(np.uint8)
     for _ in range(settings.grow_steps):
@@ -58,7 +61,7 @@ def differing(evidence: Evidence, withheld: Blocks, settings: MaskSettings) -> B
     seed |= holes(seed)
     for _ in range(settings.rim_blocks):
         seed = np.asarray(cv2.dilate(seed, _SQUARE), dtype=np.uint8)
-    return seed.astype(np.bool_)
+    return np.asarray(seed.astype(np.bool_) | withheld)
 
 
 def holes(seed: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from custodes.rendition.picture import CELL_PX, Blocks, Picture
+from custodes.rendition.picture import CELL_PX, Blocks, Picture, largest_channel
 
 Floats = npt.NDArray[np.float32]
 Reals = npt.NDArray[np.float64]
@@ -115,7 +115,7 @@ class Light:
 
 def votes(scene: Scene, now: Scene, alike: Likeness, allowed: Blocks) -> Blocks:
     """Blocks that say how the light has changed."""
-    bright = now.at.channels.max(axis=2) + 2 * now.at.deviation
+    bright = largest_channel(now.at.channels) + 2 * now.at.deviation
     clear = (alike.correlation > 0.9) & (alike.slope > _CONTRAST_LEAST) & (alike.slope < 1.8) & (bright < 250)
     return np.asarray(allowed & clear)
 

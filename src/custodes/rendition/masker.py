@@ -14,7 +14,7 @@ from custodes.rendition.evidence import Evidence, differing
 from custodes.rendition.hold import Hold
 from custodes.rendition.light import Likeness, Scene, faint, fit, votes
 from custodes.rendition.model import Mask, ProtectedZone, Reason, box_blocks
-from custodes.rendition.picture import Blocks, Grid, Picture
+from custodes.rendition.picture import Blocks, Grid, Picture, largest_channel
 from custodes.rendition.settings import MaskSettings
 from custodes.rendition.shift import Registered, rounded
 
@@ -162,4 +162,4 @@ def compare(background: Registered, now: Scene, near: Blocks, settings: MaskSett
 def colour(scene: Scene) -> float:
     """How far a scene is from grey. Units: grey levels between its strongest and weakest channel."""
     channels = scene.at.own
-    return float((channels.max(axis=2) - channels.min(axis=2)).mean())
+    return float((largest_channel(channels) + largest_channel(-channels)).mean())
