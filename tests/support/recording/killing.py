@@ -15,6 +15,7 @@ from recording.opening import OpenedEpoch, OpenedUnit, Stated, check_closed, che
 from recording.pace import Pace
 from recording.rig import Rig
 
+MAY_BE_LOST_S = 2.0
 SUPPORT = Path(__file__).parent.parent
 
 
@@ -31,7 +32,8 @@ async def kill_often(
 ) -> list[Killed]:
     """Start a recorder and kill it at a random moment, so many times; when each kill was.
 
-    Every second time that moment comes after the cameras began to send: `is_sending(since_us)`.
+    Every second time that moment comes after the cameras have sent for longer than may be lost, so that losing all
+    would be too much: `is_sending(since_us)`.
     """
     chance = random.Random(seed)
     killed = []
@@ -52,6 +54,7 @@ async def kill_often(
             async with asyncio.timeout(60):
                 while not is_sending(begun_us):
                     await asyncio.sleep(0.02)
+            await asyncio.sleep(MAY_BE_LOST_S)
         await asyncio.sleep(chance.uniform(0.1, longest_s))
         pace.sample()
         killed.append(Killed(rig.clock.utc_us(), run))
