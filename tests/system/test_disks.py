@@ -44,6 +44,28 @@ def test_a_full_disk_leaves_a_storage_gap_and_harms_nothing_older(
 
 
 @needs_mounts
+def test_a_full_disk_of_the_store_alone_is_an_alarm_and_costs_no_picture(
+    network: RunningNetwork, cameras: DemoCameras
+) -> None:
+    with on_small_disk(network.folder.store, 40 * MEBIBYTE):
+        with served(network):
+            kept = Kept(network)
+            with full(network.folder.store):
+                network.wait_alarm("No space left")
+                time.sleep(6)
+                assert network.all_recording()
+            network.wait_quiet()
+            network.wait_recording()
+            size = network.status()["ledger"]["size"]
+            network.wait_for("statements again", lambda: network.status()["ledger"]["size"] > size, 30)
+        assert compare(network, cameras) > 100
+        assert network.gap_reasons() == {"restart"}
+        kept.check()
+        network.verify()
+        network.check()
+
+
+@needs_mounts
 def test_a_disk_that_turns_read_only_is_an_alarm_and_costs_no_picture(
     network: RunningNetwork, cameras: DemoCameras
 ) -> None:

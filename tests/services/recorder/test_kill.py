@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from recording.killing import kill_often, lost_s, take_stock
+from recording.killing import MAY_BE_LOST_S, kill_often, lost_s, take_stock
 from recording.opening import OpenedUnit
+from recording.pace import Pace
 
 from custodes_simulator import CameraSpec, Encoding, StreamSpec
 
 pytestmark = pytest.mark.integration
 
 KILLS = 10
-# Two seconds are promised; starting, connecting and this machine's other work come on top in a short run.
 CAMERAS = [
     CameraSpec("gate"),
     CameraSpec("yard", (StreamSpec(encoding=Encoding(key_every=50)),)),
@@ -22,25 +23,30 @@ CAMERAS = [
 
 
 async def test_at_most_two_seconds_are_lost_each_time(
-    fleet_of: Callable[..., Any], rig_of: Callable[..., Any]
+    fleet_of: Callable[..., Any], rig_of: Callable[..., Any], tmp_path: Path
 ) -> None:
     async with fleet_of(CAMERAS) as fleet:
+
+        def are_sending(since_us: int) -> bool:
+            return all(any(entry.utc_us > since_us for entry in fleet.truth(spec.name)) for spec in CAMERAS)
+
         rig = rig_of(fleet, pool_keys=120)
-        killed = await kill_often(rig, KILLS, seed=7)
+        with Pace(tmp_path / "pace") as pace:
+            killed = await kill_often(rig, KILLS, 7, pace, are_sending)
         truth = {spec.name: fleet.truth(spec.name) for spec in CAMERAS}
 
     left = take_stock(rig, list(truth))
     runs = [kill.run for kill in killed]
-    # Killed before anything was written, it begins as it did before.
-    assert runs == sorted(runs)
-    assert runs[-1] >= KILLS - 1
+    # Killed before anything was written, it begins as it did before; then each start is a run of its own.
+    unwritten = runs.count(1) - 1
+    assert runs == [1] * unwritten + list(range(1, KILLS - unwritten + 1))
     restarts = [account.run for account in left.stated.accounts if account.previous_run]
     assert restarts == list(range(2, runs[-1] + 2))
     assert left.cuts > 0
     for name, sent in truth.items():
-        losses = lost_s(killed, left.units(name), [entry.utc_us for entry in sent])
-        assert len(losses) == KILLS
-        assert max(losses) <= 2.0, losses
+        losses = lost_s(killed, left.units(name), [entry.utc_us for entry in sent], pace)
+        assert len(losses) >= KILLS // 2
+        assert max(losses) <= MAY_BE_LOST_S, losses
         # Each run has recorded one session from its first picture on, without a hole.
         of_run: dict[int, list[OpenedUnit]] = {}
         for epoch in left.epochs[name]:

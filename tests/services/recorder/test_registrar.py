@@ -49,12 +49,14 @@ async def test_jobs_run_in_order_and_failures_hold_nobody_up() -> None:
 
 
 async def test_it_says_what_it_waits_for_and_ends_though_the_disk_does_not_answer(until: Any) -> None:
-    registrar, told = Registrar(asyncio.get_running_loop(), retry_s=0.01), Told()
+    # Its thread has a name of its own: those of other tests may still be there.
+    registrar = Registrar(asyncio.get_running_loop(), "registrar without a disk", retry_s=0.01)
+    told = Told()
     told.submit(registrar, failing(UnavailableError("the disk is away")))
     told.submit(registrar, lambda: 1)
     await until(lambda: registrar.trouble == "the disk is away")
     assert not await registrar.drain(0.05)
-    await until(lambda: not any(t.name == "registrar" and t.is_alive() for t in threading.enumerate()))
+    await until(lambda: "registrar without a disk" not in {thread.name for thread in threading.enumerate()})
     assert 1 not in told.results
 
 

@@ -52,10 +52,10 @@ def compare(network: RunningNetwork, cameras: DemoCameras, away: Sequence[Away] 
     return total
 
 
-def loss_us(network: RunningNetwork, killed_us: int) -> int:
-    """The longest that any stream had not been made durable for when a recorder was killed."""
-    return max(
-        killed_us - max(utc_us for utc_us, _ in units if utc_us <= killed_us)
+def last_held_us(network: RunningNetwork, killed_us: int) -> int:
+    """Until when every stream had been made durable when a recorder was killed (UTC)."""
+    return min(
+        max(utc_us for utc_us, _ in units if utc_us <= killed_us)
         for units in open_everything(network).values()
     )
 

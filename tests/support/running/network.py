@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -61,8 +61,8 @@ class RunningNetwork(DemoNetwork):
         """The alarms on the page."""
         return list(self.status()["alarms"])
 
-    def kill(self, what: str) -> int:
-        """kill -9 of a process, once there is one of that name; when that was (UTC)."""
+    def pid(self, what: str) -> int:
+        """The process of that name, once there is one."""
         found: list[int] = []
 
         def is_there() -> bool:
@@ -71,10 +71,33 @@ class RunningNetwork(DemoNetwork):
             return bool(found)
 
         self.wait_for(f"a process {what}", is_there, 30)
-        (pid,) = found
+        return found[0]
+
+    def kill(self, what: str) -> int:
+        """kill -9 of a process, once there is one of that name; when that was (UTC)."""
+        pid = self.pid(what)
         killed_us = time.time_ns() // 1000
         os.kill(pid, signal.SIGKILL)
         return killed_us
+
+    def veiling(self, generation: int) -> list[psutil.Process]:
+        """What lives of the recorder's descendants: 1 the nursery, 2 its warm parent, 3 the veilers."""
+        found = [psutil.Process(self.pid("recorder"))]
+        for _ in range(generation):
+            found = [child for parent in found for child in parent.children()]
+        return [process for process in found if process.status() != psutil.STATUS_ZOMBIE]
+
+    def wait_veiling(self, generation: int, other_than: psutil.Process | None = None) -> psutil.Process:
+        """Wait for a process of that generation, and for another one than this."""
+        found: list[psutil.Process] = []
+
+        def is_there() -> bool:
+            with suppress(psutil.NoSuchProcess):
+                found[:] = [process for process in self.veiling(generation) if process != other_than]
+            return bool(found)
+
+        self.wait_for(f"a process of veiling, generation {generation}", is_there, 60)
+        return found[0]
 
     def kill_all(self) -> int:
         """kill -9 of the supervisor and, as it can start none again, of all that it had started."""
