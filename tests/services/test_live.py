@@ -11,6 +11,7 @@ from custodes.base.errors import InvalidError
 from custodes.services.live import (
     AWAY,
     MAX_LIVE_BYTES,
+    NO_CONNECTION,
     LiveFlags,
     LiveKind,
     LiveMessage,
@@ -27,11 +28,12 @@ from custodes.services.live import (
 )
 
 KINDS = st.sampled_from([LiveKind.INIT, LiveKind.KEY, LiveKind.FRAGMENT, LiveKind.STATE])
-MASKED = [reason for reason in Reason if reason not in (Reason.NONE, Reason.NO_PICTURES)]
+AWAY_REASONS = (Reason.NO_PICTURES, Reason.NO_CONNECTION)
+MASKED = [reason for reason in Reason if reason not in (Reason.NONE, *AWAY_REASONS)]
 STATES = st.one_of(
     st.builds(lambda n: LiveState(ViewState.LIVE, Reason.NONE, n), st.integers(0, 1000)),
     st.sampled_from(MASKED).map(masked),
-    st.just(AWAY),
+    st.sampled_from([AWAY, NO_CONNECTION]),
 )
 IDS = st.frozensets(st.binary(min_size=16, max_size=16), max_size=20)
 
@@ -82,6 +84,7 @@ def test_states(state: LiveState) -> None:
         ("live", "late", 0),
         ("masked", "", 1000),
         ("masked", "no-pictures", 1000),
+        ("masked", "no-connection", 1000),
         ("away", "late", 1000),
         ("live", "", 1001),
         ("live", "", -1),

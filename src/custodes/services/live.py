@@ -66,8 +66,12 @@ class Reason(Enum):
     NO_FENCE = "no-fence"
     VEILER_ENDED = "veiler-ended"
     NO_NURSERY = "no-nursery"
-    # away
+    # away: the recorder says the first, web the second, of a recorder from which nothing comes
     NO_PICTURES = "no-pictures"
+    NO_CONNECTION = "no-connection"
+
+
+_AWAY = frozenset({Reason.NO_PICTURES, Reason.NO_CONNECTION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ class LiveState:
             raise InvalidError(f"masked_permille: 0 to {WHOLE_PERMILLE}, not {self.masked_permille}")
         if (self.state is ViewState.LIVE) != (self.reason is Reason.NONE):
             raise InvalidError(f"a view that is {self.state.value} with the reason {self.reason.value!r}")
-        if (self.state is ViewState.AWAY) != (self.reason is Reason.NO_PICTURES):
+        if (self.state is ViewState.AWAY) != (self.reason in _AWAY):
             raise InvalidError(f"a view that is {self.state.value} with the reason {self.reason.value!r}")
 
     def encode(self) -> bytes:
@@ -103,6 +107,7 @@ def masked(reason: Reason) -> LiveState:
 
 
 AWAY = LiveState(ViewState.AWAY, Reason.NO_PICTURES, WHOLE_PERMILLE)
+NO_CONNECTION = LiveState(ViewState.AWAY, Reason.NO_CONNECTION, WHOLE_PERMILLE)
 
 
 def parse_state(data: bytes) -> LiveState:
@@ -125,6 +130,11 @@ class LiveMessage:
     capture_us: int
     body: bytes
     flags: LiveFlags = LiveFlags.NONE
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it holds a picture, so may be dropped with those that depend on it."""
+        return self.kind in (LiveKind.KEY, LiveKind.FRAGMENT)
 
     def encode(self) -> bytes:
         """Its bytes. Errors: InvalidError over MAX_LIVE_BYTES."""

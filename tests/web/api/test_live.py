@@ -14,8 +14,8 @@ from custodes.base.clock import SECOND_US
 from custodes.base.ids import parse_hex
 from custodes.estate.rights import EVERYTHING, Reach
 from custodes.estate.users import User
+from custodes.services.live import LiveFlags, LiveKind, LiveMessage
 from custodes.services.users import IDLE_US
-from custodes.web.live.codec import Kind, LiveMessage, encode_bus_message
 from custodes.web.routes.live import MAX_SOCKETS_OF_USER
 
 LIVE_JSON = b'{"masked_permille":30,"reason":"","state":"live"}'
@@ -33,8 +33,8 @@ class Recorder:
         streams = self.net.console.follower.register.camera(self.net.cameras[camera]).streams
         return next((one.id for one in streams if one.kind == "sub"), streams[0].id)
 
-    async def say(self, camera: str, kind: Kind, body: bytes, at_us: int = 7) -> None:
-        message = encode_bus_message(LiveMessage(kind, at_us, body))
+    async def say(self, camera: str, kind: LiveKind, body: bytes, at_us: int = 7) -> None:
+        message = LiveMessage(kind, at_us, body).encode()
         await self.bus.publish(f"live.{self.stream(camera).hex()}", message)
         # Delivery is a task of its own.
         for _ in range(5):
@@ -44,13 +44,13 @@ class Recorder:
         """Pictures by number, every fourth a key frame behind its init segment."""
         body = b"picture %d" % number + bytes(size)
         if number % 4 == 0:
-            await self.say(camera, Kind.INIT, b"\x04avc1init")
-        await self.say(camera, Kind.FRAGMENT if number % 4 else Kind.KEY_FRAGMENT, body, number)
+            await self.say(camera, LiveKind.INIT, b"\x04avc1init")
+        await self.say(camera, LiveKind.FRAGMENT if number % 4 else LiveKind.KEY, body, number)
 
     async def repeat(self, camera: str, number: int) -> None:
         """What a recorder sends again for who begins to watch."""
-        for kind, body in ((Kind.INIT, b"\x04avc1init"), (Kind.KEY_FRAGMENT, b"picture %d" % number)):
-            message = encode_bus_message(LiveMessage(kind, number, body, again=True))
+        for kind, body in ((LiveKind.INIT, b"\x04avc1init"), (LiveKind.KEY, b"picture %d" % number)):
+            message = LiveMessage(kind, number, body, LiveFlags.AGAIN).encode()
             await self.bus.publish(f"live.{self.stream(camera).hex()}", message)
         await asyncio.sleep(0.02)
 
@@ -99,17 +99,17 @@ async def test_a_page_gets_what_it_wishes_for(net: ConsoleNetwork, recorder: Rec
     page = await watch("otto")
     page.wish(net.cameras["Gate"], None, net.cameras["Pier"])
     await _joined(net, 2)
-    await recorder.say("Gate", Kind.STATE, LIVE_JSON, 5)
+    await recorder.say("Gate", LiveKind.STATE, LIVE_JSON, 5)
     got = await page.get()
-    assert (got.kind, got.tile, got.capture_us) == (Kind.STATE, 0, 5) and got.json["state"] == "live"
+    assert (got.kind, got.tile, got.capture_us) == (LiveKind.STATE, 0, 5) and got.json["state"] == "live"
     for number in range(3):
         await recorder.picture("Pier", number)
     kinds = [(got.kind, got.tile, got.body) for got in [await page.get() for _ in range(4)]]
     assert kinds == [
-        (Kind.INIT, 2, b"\x04avc1init"),
-        (Kind.KEY_FRAGMENT, 2, b"picture 0"),
-        (Kind.FRAGMENT, 2, b"picture 1"),
-        (Kind.FRAGMENT, 2, b"picture 2"),
+        (LiveKind.INIT, 2, b"\x04avc1init"),
+        (LiveKind.KEY, 2, b"picture 0"),
+        (LiveKind.FRAGMENT, 2, b"picture 1"),
+        (LiveKind.FRAGMENT, 2, b"picture 2"),
     ]
     await recorder.picture("Market", 0)
     assert await page.nothing_comes()
@@ -129,17 +129,17 @@ async def test_a_late_joiner_gets_init_and_the_group_of_now(
     first, late = await watch("otto"), await watch("ilse")
     first.wish(net.cameras["Gate"])
     await _joined(net, 1)
-    await recorder.say("Gate", Kind.STATE, LIVE_JSON)
+    await recorder.say("Gate", LiveKind.STATE, LIVE_JSON)
     for number in range(7):
         await recorder.picture("Gate", number)
     late.wish(net.cameras["Gate"])
     got = [await late.get() for _ in range(5)]
     assert [one.kind for one in got] == [
-        Kind.STATE,
-        Kind.INIT,
-        Kind.KEY_FRAGMENT,
-        Kind.FRAGMENT,
-        Kind.FRAGMENT,
+        LiveKind.STATE,
+        LiveKind.INIT,
+        LiveKind.KEY,
+        LiveKind.FRAGMENT,
+        LiveKind.FRAGMENT,
     ]
     assert [one.body for one in got[2:]] == [b"picture 4", b"picture 5", b"picture 6"]
     assert net.console.hub.streams == 1 and len(net.broker.subscriptions) == 1
@@ -158,7 +158,7 @@ async def test_pictures_without_their_key_frame_are_not_sent(
         await recorder.picture("Gate", number)
     assert await page.nothing_comes()
     await recorder.picture("Gate", 4)
-    assert [(await page.get()).kind for _ in range(2)] == [Kind.INIT, Kind.KEY_FRAGMENT]
+    assert [(await page.get()).kind for _ in range(2)] == [LiveKind.INIT, LiveKind.KEY]
 
 
 async def test_a_slow_page_is_cut_to_the_next_key_frame(
@@ -174,12 +174,12 @@ async def test_a_slow_page_is_cut_to_the_next_key_frame(
     for number in range(1, 50):
         net.clock.advance(SECOND_US // 4)
         await recorder.picture("Gate", number)
-    await recorder.say("Gate", Kind.STATE, LIVE_JSON)
+    await recorder.say("Gate", LiveKind.STATE, LIVE_JSON)
     page.taking.set()
     late = [await page.get()]
-    while late[-1].kind != Kind.STATE:
+    while late[-1].kind != LiveKind.STATE:
         late.append(await page.get())
-    pictures = [got.capture_us for got in late if got.kind in (Kind.KEY_FRAGMENT, Kind.FRAGMENT)]
+    pictures = [got.capture_us for got in late if got.kind in (LiveKind.KEY, LiveKind.FRAGMENT)]
     # One was on its way when the page stopped; of the rest, what is at most a second old, from a key frame on.
     assert pictures[0] == 1 and len(pictures) <= 7
     assert pictures[1] % 4 == 0 and pictures[1] >= 44 and pictures[1:] == list(range(pictures[1], 50))
@@ -195,7 +195,7 @@ async def test_a_silent_recorder_is_away_and_its_old_pictures_are_gone(
     page.wish(net.cameras["Gate"])
     await _joined(net, 1)
     await recorder.picture("Gate", 0)
-    assert [(await page.get()).kind for _ in range(2)] == [Kind.INIT, Kind.KEY_FRAGMENT]
+    assert [(await page.get()).kind for _ in range(2)] == [LiveKind.INIT, LiveKind.KEY]
     net.clock.advance(2 * SECOND_US)
     net.console.hub.look()
     assert await page.nothing_comes()
@@ -203,7 +203,7 @@ async def test_a_silent_recorder_is_away_and_its_old_pictures_are_gone(
     net.console.hub.look()
     net.console.hub.look()
     got = await page.get()
-    assert got.kind == Kind.STATE
+    assert got.kind == LiveKind.STATE
     assert got.json == {"masked_permille": 1000, "reason": "no-connection", "state": "away"}
     assert await page.nothing_comes()
     late = await watch("ilse")
@@ -212,8 +212,8 @@ async def test_a_silent_recorder_is_away_and_its_old_pictures_are_gone(
     await recorder.picture("Gate", 1)
     assert await page.nothing_comes() and await late.nothing_comes()
     await recorder.picture("Gate", 4)
-    assert (await page.get()).kind == Kind.KEY_FRAGMENT
-    assert [(await late.get()).kind for _ in range(2)] == [Kind.INIT, Kind.KEY_FRAGMENT]
+    assert (await page.get()).kind == LiveKind.KEY
+    assert [(await late.get()).kind for _ in range(2)] == [LiveKind.INIT, LiveKind.KEY]
 
 
 async def test_recorders_hear_what_is_watched(net: ConsoleNetwork, recorder: Recorder, watch: Open) -> None:
@@ -300,7 +300,7 @@ async def test_rights_that_are_taken_close_their_tiles(
     await _joined(net, 2)
     net.console.users.change(User("otto", "operator", Reach(sites=frozenset({"Harbour"}))))
     got = await page.get()
-    assert (got.kind, got.tile, got.json["status"]) == (Kind.REFUSED, 1, 404)
+    assert (got.kind, got.tile, got.json["status"]) == (LiveKind.REFUSED, 1, 404)
     await _joined(net, 1)
     await recorder.picture("Market", 0)
     await recorder.picture("Gate", 0)
@@ -309,7 +309,7 @@ async def test_rights_that_are_taken_close_their_tiles(
     net.town.admit("camera", **_moved(net))
     net.follow()
     got = await page.get()
-    assert (got.kind, got.tile) == (Kind.REFUSED, 0)
+    assert (got.kind, got.tile) == (LiveKind.REFUSED, 0)
     net.console.users.change(User("otto", "operator", EVERYTHING))
     page.wish(net.cameras["Gate"])
     await _joined(net, 1)
@@ -394,7 +394,7 @@ async def test_what_is_no_live_message_is_passed_over(
         await recorder.bus.publish(subject, data)
     assert await page.nothing_comes()
     await recorder.picture("Gate", 0)
-    assert (await page.get()).kind == Kind.INIT
+    assert (await page.get()).kind == LiveKind.INIT
 
 
 async def test_a_camera_is_watched_by_its_sub_stream(

@@ -9,7 +9,7 @@ import websockets
 from watching.network import PASSWORD, ConsoleNetwork
 
 from custodes.adapters.bus.memory import MemoryBus
-from custodes.web.live.codec import Kind, LiveMessage, encode_bus_message
+from custodes.services.live import LiveKind, LiveMessage
 from custodes.web.server import MAX_MESSAGE_BYTES, serve
 
 
@@ -41,8 +41,8 @@ async def test_a_browsers_socket(net: ConsoleNetwork, url: str) -> None:
         while not net.broker.subscriptions:
             await asyncio.sleep(0.01)
         (stream,) = net.console.follower.register.camera(net.cameras["Gate"]).streams
-        for kind, body in ((Kind.INIT, b"\x01ai"), (Kind.KEY_FRAGMENT, bytes(900_000))):
-            message = encode_bus_message(LiveMessage(kind, 9, body))
+        for kind, body in ((LiveKind.INIT, b"\x01ai"), (LiveKind.KEY, bytes(900_000))):
+            message = LiveMessage(kind, 9, body).encode()
             await bus.publish(f"live.{stream.id.hex()}", message)
         assert await socket.recv() == b"\x01\x03" + (9).to_bytes(8, "big") + b"\x01ai"
         assert await socket.recv() == b"\x02\x03" + (9).to_bytes(8, "big") + bytes(900_000)

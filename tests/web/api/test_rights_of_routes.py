@@ -14,7 +14,7 @@ from custodes.base.clock import HOUR_US
 from custodes.estate.model import Camera
 from custodes.estate.rights import EVERYTHING, NOTHING, ROLES, Action, Reach, may
 from custodes.estate.users import User
-from custodes.web.live.codec import Kind
+from custodes.services.live import LiveKind
 from custodes.web.visitors import Guard
 
 PREFIX = "/api/v1"
@@ -163,7 +163,7 @@ async def _check_live(net: ConsoleNetwork, visit: Visit, user: User, cameras: li
     page.wish(*[camera.id for camera in cameras], b"\xab" * 16)
     hidden = {n for n, camera in enumerate(cameras) if not may(user, Action.WATCH, camera)} | {len(cameras)}
     refusals = [await page.get() for _ in hidden]
-    assert {got.tile for got in refusals if got.kind == Kind.REFUSED} == hidden
+    assert {got.tile for got in refusals if got.kind == LiveKind.REFUSED} == hidden
     assert len({got.body for got in refusals}) == 1
     assert await page.nothing_comes(0.05)
     assert net.console.hub.streams == len(cameras) + 1 - len(hidden)

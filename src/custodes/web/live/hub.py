@@ -12,7 +12,8 @@ import structlog
 from custodes.base.clock import SECOND_US, Clock
 from custodes.base.errors import UnavailableError
 from custodes.base.ports import Subscription
-from custodes.web.live.codec import Kind, LiveMessage, Watched, state_message
+from custodes.services.live import NO_CONNECTION, LiveFlags, LiveKind, LiveMessage, Watch
+from custodes.web.live.codec import state_message
 from custodes.web.live.source import LiveSource
 
 TELL_S = 2.0
@@ -51,18 +52,18 @@ class _Channel:
     def hear(self, message: LiveMessage, now_us: int) -> None:
         """Keep what a late joiner needs, and pass it on."""
         self.heard_us, self.silent = now_us, False
-        if message.again and not self.broken:
+        if message.flags & LiveFlags.AGAIN and not self.broken:
             # It is for somebody else who began to watch.
             return
-        if message.kind is Kind.INIT:
+        if message.kind is LiveKind.INIT:
             if self.init is not None and message.body == self.init.body:
                 return
             # Pictures of before cannot be shown after it.
             self.init, self.broken = message, True
             self._begin_group([])
-        elif message.kind is Kind.STATE:
+        elif message.kind is LiveKind.STATE:
             self.state = message
-        elif message.kind is Kind.KEY_FRAGMENT:
+        elif message.kind is LiveKind.KEY:
             self.broken = False
             self._begin_group([message])
         elif self.broken:
@@ -172,7 +173,7 @@ class LiveHub:
         for recorder, streams in watched.items():
             again = frozenset(stream for stream, broken in streams.items() if broken)
             try:
-                await self._source.tell_watched(recorder, Watched(frozenset(streams), again))
+                await self._source.tell_watched(recorder, Watch(frozenset(streams), again))
             except UnavailableError as error:
                 # The recorder forgets after 5 s, and hears again when the bus is back.
                 _LOG.info("recorder not told what is watched", reason=str(error))
@@ -182,4 +183,4 @@ class LiveHub:
         now_us = self._clock.boot_us()
         for channel in self._channels.values():
             if not channel.silent and now_us - channel.heard_us > SILENT_US:
-                channel.fall_silent(state_message("away", "no-connection", self._clock.utc_us()))
+                channel.fall_silent(state_message(NO_CONNECTION, self._clock.utc_us()))

@@ -20,10 +20,11 @@ from custodes.base.errors import (
 )
 from custodes.estate.model import Camera
 from custodes.estate.rights import Action
+from custodes.services.live import NO_CONNECTION, LiveMessage
 from custodes.services.users import Session
 from custodes.web.bounds import Bucket
 from custodes.web.figures import Figures
-from custodes.web.live.codec import LiveMessage, parse_wish, refused_message, state_message
+from custodes.web.live.codec import parse_wish, refused_message, state_message
 from custodes.web.live.hub import LiveHub
 from custodes.web.live.viewer import Tile, Viewer
 from custodes.web.visitors import Visitor
@@ -131,7 +132,7 @@ class Page:
         try:
             await self._hub.join(tile.stream, tile)
         except UnavailableError:
-            tile.offer(state_message("away", "no-connection", self._clock.utc_us()))
+            tile.offer(state_message(NO_CONNECTION, self._clock.utc_us()))
 
     async def _take_back(self) -> None:
         # Rights or the register may be otherwise than when the wish was met.

@@ -10,7 +10,7 @@ import structlog
 from custodes.adapters.bus.subjects import live, watch
 from custodes.base.errors import InvalidError
 from custodes.base.ports import Bus, Subscription
-from custodes.web.live.codec import LiveMessage, Watched, decode_bus_message
+from custodes.services.live import LiveMessage, Watch, parse_live
 
 Hear = Callable[[LiveMessage], None]
 _LOG = structlog.get_logger("web")
@@ -23,7 +23,7 @@ class LiveSource(Protocol):
         """Call `hear` for each message of the stream, in order. Errors: UnavailableError."""
         ...
 
-    async def tell_watched(self, recorder: str, watched: Watched) -> None:
+    async def tell_watched(self, recorder: str, watched: Watch) -> None:
         """Tell a recorder which of its streams are watched. Errors: UnavailableError."""
         ...
 
@@ -39,7 +39,7 @@ class BusLiveSource:
 
         async def listener(subject: str, data: bytes) -> None:
             try:
-                message = decode_bus_message(data)
+                message = parse_live(data)
             except InvalidError as error:
                 _LOG.warning("live message cannot be read", subject=subject, reason=str(error))
                 return
@@ -47,6 +47,6 @@ class BusLiveSource:
 
         return await self._bus.subscribe(live(stream.hex()), listener)
 
-    async def tell_watched(self, recorder: str, watched: Watched) -> None:
+    async def tell_watched(self, recorder: str, watched: Watch) -> None:
         """Tell a recorder which of its streams are watched."""
         await self._bus.publish(watch(recorder), watched.encode())

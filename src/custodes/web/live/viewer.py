@@ -11,7 +11,8 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from custodes.base.clock import SECOND_US, Clock
-from custodes.web.live.codec import Kind, LiveMessage
+from custodes.services.live import LiveKind, LiveMessage
+from custodes.web.live.codec import for_tile
 
 MOST_BEHIND_US = SECOND_US
 MAX_QUEUE_BYTES = 16 << 20
@@ -61,10 +62,10 @@ class Viewer:
     def take(self, tile: Tile, message: LiveMessage) -> None:
         """Queue a message for a tile; whoever is behind is cut first."""
         self._cut_if_behind()
-        if message.kind is Kind.INIT:
+        if message.kind is LiveKind.INIT:
             tile.init, tile.waiting = message, True
             return
-        if message.kind is Kind.KEY_FRAGMENT and tile.init is not None:
+        if message.kind is LiveKind.KEY and tile.init is not None:
             if tile.sent_init is not tile.init:
                 self._put(tile, tile.init)
                 tile.sent_init = tile.init
@@ -81,8 +82,8 @@ class Viewer:
             while self._queue:
                 queued = self._queue.popleft()
                 self._bytes -= len(queued.message.body)
-                if queued.tile.open or queued.message.kind is Kind.REFUSED:
-                    return queued.message.for_tile(queued.tile.number)
+                if queued.tile.open or queued.message.kind is LiveKind.REFUSED:
+                    return for_tile(queued.message, queued.tile.number)
             self._arrived.clear()
             await self._arrived.wait()
 
@@ -97,11 +98,11 @@ class Viewer:
         behind_us = self._clock.boot_us() - self._queue[0].since_us
         if behind_us <= MOST_BEHIND_US and self._bytes <= MAX_QUEUE_BYTES:
             return
-        kept: dict[tuple[Tile, Kind], _Queued] = {}
+        kept: dict[tuple[Tile, LiveKind], _Queued] = {}
         for queued in self._queue:
             if queued.message.is_picture:
                 queued.tile.waiting = True
-            elif queued.message.kind is Kind.INIT:
+            elif queued.message.kind is LiveKind.INIT:
                 # It goes again, before the key frame that needs it.
                 queued.tile.sent_init = None
             else:
