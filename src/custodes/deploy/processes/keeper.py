@@ -21,7 +21,8 @@ from custodes.adapters.sql.outbox import SqlOutbox
 from custodes.base.clock import Clock, SystemClock
 from custodes.base.errors import CustodesError, RefusedError
 from custodes.base.fence.report import FenceReport
-from custodes.base.ports import Bus
+from custodes.base.keys import SigningKey
+from custodes.base.ports import Bus, ObjectStore
 from custodes.cases.hold import HOLD_SHARE_TYPE
 from custodes.deploy.enlisting import read_genesis, waiting_parcels
 from custodes.deploy.layout import NetworkFolder, read_settings
@@ -81,11 +82,7 @@ def open_keeper(folder: NetworkFolder, tell: _Tell, clock: Clock | None = None) 
     store = LocalObjectStore.open(folder.store, settings.store_volume)
     database = Database.open(f"sqlite:///{folder.keeper / 'database.sqlite'}")
     outbox = SqlOutbox(database)
-    sequencer = Sequencer.open(store, outbox, read_signing_key(folder.keeper / "log"), signing, clock)
-    if sequencer.state.size == 0:
-        (index,) = sequencer.submit([read_genesis(folder)])
-        if isinstance(index, CustodesError):
-            raise index
+    sequencer = _open_log(folder, store, outbox, signing, clock)
     keystore = KeyStore.open(folder.keystore, shredded_ids(sequencer.state).__contains__)
     catalogue = SqlCatalogue(database)
     ledger = LedgerThread(CataloguingSequencer(sequencer, catalogue))
@@ -133,6 +130,18 @@ def open_keeper(folder: NetworkFolder, tell: _Tell, clock: Clock | None = None) 
         publish_health=tell.health,
         settings_changed=tell.settings_changed,
     )
+
+
+def _open_log(
+    folder: NetworkFolder, store: ObjectStore, outbox: SqlOutbox, signing: SigningKey, clock: Clock
+) -> Sequencer:
+    """The sequencer, its log begun with the genesis where there is none."""
+    sequencer = Sequencer.open(store, outbox, read_signing_key(folder.keeper / "log"), signing, clock)
+    if sequencer.state.size == 0:
+        (index,) = sequencer.submit([read_genesis(folder)])
+        if isinstance(index, CustodesError):
+            raise index
+    return sequencer
 
 
 async def _found(folder: NetworkFolder, keeper: Keeper) -> None:

@@ -1,6 +1,7 @@
 """One stream from access units to sealed, queued chunks: the recorder's hot path.
 
 Called from the event loop alone; never blocks. What must be durable first is the registrar's work.
+One module: all of it is the way of one picture, whose steps share the epoch, the writer and the gap of now.
 """
 
 from __future__ import annotations
