@@ -693,6 +693,13 @@ def _(n: Any) -> None:
     )
 
 
+@breaks("shred-erasure")
+def _(n: Any) -> None:
+    header = opened(n)
+    item = {"epoch": header["epoch"], "index": header["shred"]["index"], "pool": b64(n.pool)}
+    n.add("shred", {"items": [item], "reason": "erasure"}, n.keeper)
+
+
 @breaks("shred-unused")
 def _(n: Any) -> None:
     opened(n)

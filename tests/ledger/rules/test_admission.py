@@ -377,8 +377,10 @@ def test_shred(town: Town) -> None:
     )
     town.admit("shred", items=[unused], reason="unused")
     expect(town, "epoch-shred", town.make("epoch", header={"shred": {**header["shred"], "index": 3}}))
-    town.admit("shred", items=[used], reason="erasure")
-    expect(town, "shred-once", town.make("shred"))
+    expect(town, "shred-erasure", town.make("shred", items=[used], reason="erasure"))
+    town.advance(80 * HOUR_US)
+    town.admit("shred", items=[used])
+    expect(town, "shred-once", town.make("shred", reason="erasure"))
     assert town.state.epochs_of(town.stream, 0, town.now_us + DAY_US) == []
 
 
@@ -414,7 +416,8 @@ def test_shred_for_space_spares_the_last_day(town: Town) -> None:
 def test_an_epoch_is_dropped_when_closed_and_shredded(town: Town) -> None:
     header = town.epochs[0]
     epoch = make_id("epoch/1")
-    town.admit("shred", reason="erasure")
+    town.advance(80 * HOUR_US)
+    town.admit("shred")
     assert town.state.epoch(epoch).shredded
     town.admit("account", closed=[{"count": 0, "epoch": header["epoch"], "last": b64u(bytes(32))}])
     with pytest.raises(CustodesError):

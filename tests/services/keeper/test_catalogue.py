@@ -35,7 +35,8 @@ def test_an_epoch_has_its_row_with_its_entry(keeper: TownKeeper) -> None:
     assert (row.pool, row.key_index, row.slots) == (keeper.town.pool, 0, 4)
     keeper.account(recorded.footage)
     assert keeper.catalogue.epoch(recorded.epoch).status == "closed"
-    keeper.town.admit("shred", items=[item(recorded)], reason="erasure")
+    keeper.advance(80 * HOUR_US)
+    keeper.town.admit("shred", items=[item(recorded)])
     assert keeper.catalogue.epoch(recorded.epoch).status == "shredded"
     assert fault(keeper) == ""
 

@@ -221,6 +221,7 @@ class Story:
 
     def _hold(self) -> None:
         town = self.town
+        self.refuse("shred-erasure", "shred", reason="erasure")
         self.refuse_all(
             "hold",
             [

@@ -80,6 +80,9 @@ def admit_shred(facts: Facts, candidate: Candidate) -> bool:
         _check_item(facts, candidate, item)
     if candidate.body["reason"] == "space":
         _check_space(facts, candidate)
+    if candidate.body["reason"] == "erasure":
+        # The keeper alone would destroy what is inconvenient. Source: docs/design/0006-forgetting.md.
+        refuse("shred-erasure", "no case can ask for early erasure yet")
     for item in items:
         pool = facts.pools[item["pool"]]
         pool.shredded[item["index"]] = 1

@@ -33,6 +33,8 @@ def shred(state: State, entry: Entry) -> None:
     if body["reason"] == "space":
         _check_space(state, entry.admitted_us, going)
     _check_holds(state, entry, going)
+    if body["reason"] == "erasure":
+        raise RuleError("shred-erasure", "no case can ask for early erasure, and the keeper alone may not")
     for item in body["items"]:
         pool = state.pools[item["pool"]]
         pool.shredded.add(item["index"])
