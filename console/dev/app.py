@@ -22,6 +22,7 @@ CONTENT_POLICY = (
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 COOKIE = "custodes_session"
+NETWORK = "Sundhaven"
 MAX_FALSE = 5
 CLOSED_S = 900
 MAX_REQUEST_US = 7 * 86_400_000_000
@@ -77,6 +78,10 @@ def create_app(state: Town) -> FastAPI:
 
 
 def _session_routes(app: FastAPI, state: Town) -> None:
+    @app.get("/api/v1/network", operation_id="read_network")
+    def read_network() -> models.Network:
+        return models.Network(id="5a" * 32, name=NETWORK, rehearsal=True)
+
     @app.post("/api/v1/session", operation_id="sign_in", response_model=models.SignedIn)
     def sign_in(body: models.SignIn) -> Response:
         if state.false.get(body.name, 0) >= MAX_FALSE:
@@ -96,7 +101,7 @@ def _session_routes(app: FastAPI, state: Town) -> None:
             csrf_token=secrets.token_urlsafe(16),
             expires_us=now_us + 86_400_000_000,
             time_us=now_us,
-            network="Sundhaven",
+            network=NETWORK,
         )
         state.sessions[token] = session
         response = JSONResponse(session.model_dump())

@@ -74,6 +74,14 @@ class CameraStream(Part):
     since_us: Us | None
 
 
+class Network(Part):
+    """Which network this is."""
+
+    id: str
+    name: str
+    rehearsal: bool | None
+
+
 class ViewNow(Part):
     """What the de-identified view shows now."""
 

@@ -198,3 +198,15 @@ def time_of(text: str) -> float:
     from datetime import datetime
 
     return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def test_a_rehearsal_is_said_before_signing_in_and_on_every_screen(serve: Serve, open_page: OpenPage) -> None:
+    page = open_page(serve())
+    note = page.locator("aside.rehearsal")
+    expect(note).to_contain_text("not for real footage")
+    sign_in(page)
+    expect(page.locator(".tile")).to_have_count(4)
+    for screen in ("wall", "map", "health", f"camera/{camera_id(page, 0)}"):
+        page.evaluate("address => { location.hash = address }", f"#/{screen}")
+        expect(note).to_contain_text("not for real footage")
+        expect(note).to_be_in_viewport()

@@ -132,6 +132,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/network": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Network
+         * @description Id and name, and whether its periods are a rehearsal's.
+         */
+        get: operations["read_network"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -408,6 +428,18 @@ export interface components {
             latitude_e7: number;
             /** Longitude E7 */
             longitude_e7: number;
+        };
+        /**
+         * Network
+         * @description Which network this is. `rehearsal`: its periods are shorter than the normal ones; null before that is known.
+         */
+        Network: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Rehearsal */
+            rehearsal: boolean | null;
         };
         /**
          * NewUser
@@ -1333,6 +1365,26 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_network: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Network"];
                 };
             };
         };

@@ -28,6 +28,7 @@ from custodes.web.routes.cameras import camera_routes
 from custodes.web.routes.health import health_routes
 from custodes.web.routes.layouts import layout_routes
 from custodes.web.routes.live import live_routes
+from custodes.web.routes.network import network_routes
 from custodes.web.routes.session import session_routes
 from custodes.web.routes.users import user_routes
 from custodes.web.states import CameraStates
@@ -78,6 +79,7 @@ class Console:
         """All of `/api/v1`."""
         router = APIRouter(prefix=PREFIX)
         for part in (
+            network_routes(self.follower.register, self._ground.network),
             session_routes(self.door, self._clock, self.figures),
             camera_routes(self.door, self.states, self.index, self._clock, self._ground.zone),
             health_routes(

@@ -73,6 +73,14 @@ class View(Part):
     range_m: int
 
 
+class Network(Part):
+    """Which network this is. `rehearsal`: its periods are shorter than the normal ones; null before that is known."""
+
+    id: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+    name: str
+    rehearsal: bool | None
+
+
 class ViewNow(Part):
     """What the de-identified view shows now."""
 

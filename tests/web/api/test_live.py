@@ -47,9 +47,10 @@ class Recorder:
             await self.say(camera, LiveKind.INIT, b"\x04avc1init")
         await self.say(camera, LiveKind.FRAGMENT if number % 4 else LiveKind.KEY, body, number)
 
-    async def repeat(self, camera: str, number: int) -> None:
+    async def repeat(self, camera: str, number: int, *more: tuple[LiveKind, bytes]) -> None:
         """What a recorder sends again for who begins to watch."""
-        for kind, body in ((LiveKind.INIT, b"\x04avc1init"), (LiveKind.KEY, b"picture %d" % number)):
+        begin = ((LiveKind.INIT, b"\x04avc1init"), (LiveKind.KEY, b"picture %d" % number))
+        for kind, body in (*begin, *more):
             message = LiveMessage(kind, number, body, LiveFlags.AGAIN).encode()
             await self.bus.publish(f"live.{self.stream(camera).hex()}", message)
         await asyncio.sleep(0.02)
@@ -405,3 +406,20 @@ async def test_a_camera_is_watched_by_its_sub_stream(
     await _joined(net, 1)
     assert net.console.hub._channels.keys() == {net.town.sub_stream}
     assert parse_hex(net.town.sub_stream.hex()) == recorder.stream("Market")
+
+
+async def test_all_that_is_repeated_reaches_who_begins_to_watch(
+    net: ConsoleNetwork, recorder: Recorder, watch: Open
+) -> None:
+    page = await watch("otto")
+    page.wish(net.cameras["Gate"])
+    await _joined(net, 1)
+    more = ((LiveKind.FRAGMENT, b"picture 5"), (LiveKind.FRAGMENT, b"picture 6"), (LiveKind.STATE, LIVE_JSON))
+    await recorder.repeat("Gate", 4, *more)
+    # Without the pictures in between, the next would be decoded from what is not there.
+    await recorder.say("Gate", LiveKind.FRAGMENT, b"picture 7")
+    kinds = [LiveKind.INIT, LiveKind.KEY, LiveKind.FRAGMENT, LiveKind.FRAGMENT, LiveKind.STATE]
+    assert [(await page.get()).kind for _ in range(6)] == [*kinds, LiveKind.FRAGMENT]
+    # For somebody else of another web process.
+    await recorder.repeat("Gate", 4, *more)
+    assert await page.nothing_comes()

@@ -18,8 +18,8 @@ from custodes.services.live import LiveKind
 from custodes.web.visitors import Guard
 
 PREFIX = "/api/v1"
-# Whoever comes through the door has no session yet, or asks about the own.
-UNGUARDED = {("POST", "/session"), ("GET", "/session"), ("DELETE", "/session")}
+# Whoever comes through the door has no session yet, or asks about the own; which network it is, is public.
+UNGUARDED = {("GET", "/network"), ("POST", "/session"), ("GET", "/session"), ("DELETE", "/session")}
 # What anybody may ask, since it is public by design or signed by who asks.
 PUBLIC = {
     "/", "/plain", "/healthz", "/readyz", "/metrics", "/api/status", "/api/openapi.json", "/log/{path:path}",

@@ -161,7 +161,8 @@ class LedgerFollower:
         except InvalidError as error:
             raise UnverifiedError("the index does not know where it stands") from error
         self._position = position
-        self.register.name = parse_canon(position.genesis)["name"] if position.genesis else ""
+        if position.genesis:
+            self.register.begin(parse_canon(position.genesis))
         self.standing = replace(
             self.standing,
             size=position.size,

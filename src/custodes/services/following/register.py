@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from custodes.base.errors import NotFoundError
-from custodes.estate.model import Camera, Mount, Stream, View
+from custodes.estate.model import Camera, Mount, Periods, Stream, View
 from custodes.ledger.entries.bodies import BODIES, entry_type
 
 _READ = BODIES[entry_type("camera")][1]
@@ -24,11 +24,20 @@ _SAME_NAMES = (
 
 
 class Register:
-    """Written by one thread, read by others; a reader sees a camera as it was or as it is."""
+    """Written by one thread, read by others; a reader sees a camera as it was or as it is.
+
+    `name` and `rehearsal` are the genesis's, "" and None before it is read.
+    """
 
     def __init__(self) -> None:
         self._cameras: dict[bytes, Camera] = {}
         self.name = ""
+        self.rehearsal: bool | None = None
+
+    def begin(self, genesis: Mapping[str, Any]) -> None:
+        """Know the network by its genesis's body."""
+        self.name = genesis["name"]
+        self.rehearsal = Periods(**genesis["periods"]).rehearsal
 
     def put(self, body: Mapping[str, Any]) -> None:
         """Know a camera by its entry's body. Errors: InvalidError."""
@@ -39,6 +48,7 @@ class Register:
         """Know none."""
         self._cameras = {}
         self.name = ""
+        self.rehearsal = None
 
     def camera(self, camera: bytes) -> Camera:
         """Errors: NotFoundError."""

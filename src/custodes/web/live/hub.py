@@ -36,7 +36,7 @@ class _Channel:
     """A stream that somebody watches.
 
     `group`: the pictures since the last key frame, that one first. `broken`: pictures are missing, so that none
-    can be shown until a key frame.
+    can be shown until a key frame. `repeating`: what was sent before is being sent again for us.
     """
 
     heard_us: int
@@ -48,11 +48,17 @@ class _Channel:
     group_bytes: int = 0
     silent: bool = False
     broken: bool = True
+    repeating: bool = False
 
     def hear(self, message: LiveMessage, now_us: int) -> None:
         """Keep what a late joiner needs, and pass it on."""
         self.heard_us, self.silent = now_us, False
-        if message.flags & LiveFlags.AGAIN and not self.broken:
+        if not message.flags & LiveFlags.AGAIN:
+            self.repeating = False
+        elif self.broken or self.repeating:
+            # What is repeated comes in one piece, the state last.
+            self.repeating = message.kind is not LiveKind.STATE
+        else:
             # It is for somebody else who began to watch.
             return
         if message.kind is LiveKind.INIT:
