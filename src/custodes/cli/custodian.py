@@ -272,7 +272,11 @@ def _confirm(body: Any, yes: bool) -> None:
     print("\n".join(genesis_in_words(body)))
     if yes:
         return
-    if input("Sign this? Type yes: ").strip().lower() != "yes":
+    try:
+        answer = input("Sign this? Type yes: ")
+    except EOFError as error:
+        raise InvalidError("nobody is there to answer; read the genesis and give --yes") from error
+    if answer.strip().lower() != "yes":
         raise RefusedError("not signed")
 
 
