@@ -52,7 +52,7 @@ class Nothing:
 def rows() -> list[Row]:
     """Person-frames shown and other pixels masked where promised, and streams a core. Errors: RuntimeError."""
     cv2.setNumThreads(1)
-    detector = Detector(_model())
+    detector = Detector(model_bytes())
     found: list[Row] = []
     missed: list[str] = []
     for make in (clips.pets, clips.tud):
@@ -175,7 +175,7 @@ def speeds(detector: Finder) -> list[Row]:
     ]
 
 
-def _model() -> bytes:
+def model_bytes() -> bytes:
     if not MODEL.exists():
         raise OSError(f"{MODEL.name} is not there; `make model` fetches it")
     return MODEL.read_bytes()
@@ -198,7 +198,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--conditions", nargs="*", default=list(CONDITIONS))
     chosen = parser.parse_args(words)
     cv2.setNumThreads(1)
-    detector = Detector(_model())
+    detector = Detector(model_bytes())
     for name in chosen.clips:
         make, gated = MAKERS[name]
         case = Case.of(make(), detector, gated)

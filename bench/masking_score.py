@@ -151,11 +151,11 @@ def score(clip: Clip, scored: Ground, change: Change, masks: Masks) -> Score:
             masked = np.repeat(np.repeat(masked, block, axis=0), block, axis=1)
         for person in scored.people.get(number, []):
             found.person(person, masked, number, 1)
-        found.elsewhere(masked, *_nobody(clip, number, height, width))
+        found.elsewhere(masked, *pixels_elsewhere(clip, number, height, width))
     return found
 
 
-def _nobody(clip: Clip, number: int, height: int, width: int) -> tuple[Pixels, Pixels]:
+def pixels_elsewhere(clip: Clip, number: int, height: int, width: int) -> tuple[Pixels, Pixels]:
     nobody = np.ones((height, width), dtype=np.bool_)
     far = np.ones((height, width), dtype=np.bool_)
     rim = FAR_BLOCKS * 8

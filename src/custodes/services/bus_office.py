@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from custodes.adapters.bus.subjects import (
+    ACCESS,
     CASE_OF,
     COSIGN,
     ENTRY_SUBMIT,
@@ -23,6 +24,7 @@ KEEPER_SUBJECTS = {
     "hold": HOLD,
     "case": CASE_OF,
     "cosign": COSIGN,
+    "access": ACCESS,
 }
 DISCLOSER_SUBJECTS = {name: case(name) for name in ("draft", "sign", "view", "status")}
 CLOSE_REELS_S = 3.0

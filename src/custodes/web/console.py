@@ -14,12 +14,15 @@ from prometheus_client import CollectorRegistry
 from custodes.adapters.passwords import Passwords
 from custodes.adapters.sql.database import Database
 from custodes.adapters.sql.index.index import SqlIndex
+from custodes.adapters.sql.web.access import SqlAccess
 from custodes.adapters.sql.web.layouts import SqlLayouts
 from custodes.adapters.sql.web.users import SqlUsers
 from custodes.base.clock import Clock
 from custodes.base.errors import CustodesError
 from custodes.services.following.follower import Following, LedgerFollower, ReadObject
+from custodes.services.office import Office
 from custodes.services.users import Sessions, Users
+from custodes.web.access import AccessCounter
 from custodes.web.board import HealthBoard
 from custodes.web.figures import Figures
 from custodes.web.live.hub import LiveHub
@@ -71,6 +74,7 @@ class Console:
         self.hub = LiveHub(ground.live, clock, self._recorder_of)
         self.door = Door(self.sessions, self.follower.register)
         self.figures = Figures(registry)
+        self.access = AccessCounter(SqlAccess(ground.web), clock)
         self._ground = ground
         self._board = board
         self._clock = clock
@@ -87,7 +91,7 @@ class Console:
             ),
             layout_routes(self.door, self.layouts, self._clock),
             user_routes(self.door, self.users),
-            live_routes(self.door, self.hub, self._clock, self.figures),
+            live_routes(self.door, self.hub, self._clock, self.figures, self.access),
         ):
             router.include_router(part)
         return router
@@ -100,11 +104,12 @@ class Console:
             return "its database does not answer"
         return "" if self.follower.standing.size else "it has not read the ledger yet"
 
-    async def run(self) -> None:
-        """Follow the ledger, tell recorders what is watched, look at what recorders tell."""
+    async def run(self, office: Office) -> None:
+        """Follow the ledger, tell recorders what is watched, look at what recorders tell, state who looked."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow())
             group.create_task(self.hub.run())
+            group.create_task(self.access.run(office))
             group.create_task(self._look())
 
     async def _follow(self) -> None:

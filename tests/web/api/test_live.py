@@ -10,6 +10,7 @@ from watching.network import ConsoleNetwork
 from watching.pages import PageSocket
 
 from custodes.adapters.bus.memory import MemoryBus
+from custodes.adapters.sql.web.access import SqlAccess
 from custodes.base.clock import SECOND_US
 from custodes.base.ids import parse_hex
 from custodes.estate.rights import EVERYTHING, Reach
@@ -423,3 +424,16 @@ async def test_all_that_is_repeated_reaches_who_begins_to_watch(
     # For somebody else of another web process.
     await recorder.repeat("Gate", 4, *more)
     assert await page.nothing_comes()
+
+
+async def test_each_camera_that_begins_to_be_watched_is_counted(
+    net: ConsoleNetwork, recorder: Recorder, watch: Open
+) -> None:
+    page = await watch("otto")
+    page.wish(net.cameras["Gate"], net.cameras["Pier"])
+    await _joined(net, 2)
+    page.wish(net.cameras["Gate"])
+    await _joined(net, 1)
+    counts = SqlAccess(net.web)
+    (hour_us,) = counts.hours()
+    assert counts.of(hour_us) == {"operator": 2}

@@ -90,9 +90,9 @@ PLAN: tuple[Route, ...] = (
     Route("hold", _WEB, _KEEPER, True, None, "staff's wish for a full hold; answered with the hold"),
     Route("case-of", _WEB, _KEEPER, True, None, "which case a request belongs to"),
     Route("cosign", _WEB, _KEEPER, True, None, "a checkpoint that a witness or custodian cosigned"),
+    Route("access", _WEB, _KEEPER, True, None, "how often staff looked in an hour; answered when admitted"),
     Route("case.*", _WEB, _DISCLOSER, True, None, "acts on a case"),
     Route("health.{process}", _EVERY, _KEEPER | _WEB, False, Side.SENDER, "a process's state"),
-    Route("watch.{id}", _WEB, _RECORDER, False, Side.RECEIVER, "which streams of a recorder are watched"),
     Route("live.*", _RECORDER, _WEB, False, None, "masked live video of a stream"),
     Route("watch.{id}", _WEB, _RECORDER, False, Side.RECEIVER, "which of a recorder's streams are watched"),
 )
@@ -106,6 +106,7 @@ FETCH = "fetch"
 HOLD = "hold"
 CASE_OF = "case-of"
 COSIGN = "cosign"
+ACCESS = "access"
 EVERY_SETTINGS = "settings.*"
 EVERY_CASE = "case.*"
 EVERY_HEALTH = "health.*"

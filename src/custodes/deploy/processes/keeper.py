@@ -29,6 +29,7 @@ from custodes.deploy.layout import NetworkFolder, read_settings
 from custodes.deploy.processes.connection import connected
 from custodes.services.bus_office import KEEPER_SUBJECTS, OUTSIDE
 from custodes.services.case_index import CaseIndex
+from custodes.services.keeper.access import AccessDesk
 from custodes.services.keeper.cameras import CameraEffects
 from custodes.services.keeper.catalogue import CataloguingSequencer, ReelDesk
 from custodes.services.keeper.fetching import Fetching
@@ -107,6 +108,7 @@ def open_keeper(folder: NetworkFolder, tell: _Tell, clock: Clock | None = None) 
         fetching=Fetching(ledger, store, keystore, cases, holding, signing, sealing, clock),
         reels=ReelDesk(store, catalogue, database, ledger),
         holding=holding,
+        access=AccessDesk(ledger, signing, clock),
         settings=SettingsMaker(
             ledger,
             entry,

@@ -51,10 +51,11 @@ async def run_web(folder: NetworkFolder, fences: FenceReport) -> None:
             volumes=lambda: [volume_of("store", folder.store)],
             zone=machine_zone(),
         )
+        office = BusOffice(bus)
         console = Console(ground, board, clock, registry)
         app = create_app(
             board,
-            BusOffice(bus),
+            office,
             store,
             settings.network,
             OUTSIDE,
@@ -64,7 +65,7 @@ async def run_web(folder: NetworkFolder, fences: FenceReport) -> None:
             console=console,
         )
         async with asyncio.TaskGroup() as group:
-            group.create_task(console.run())
+            group.create_task(console.run(office))
             group.create_task(watch_store(store.check, board))
             group.create_task(serve(app, settings.http_port))
 

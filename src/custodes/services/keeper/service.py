@@ -17,6 +17,7 @@ from custodes.base.errors import CustodesError, InvalidError
 from custodes.base.ids import HASH_BYTES, ID_BYTES
 from custodes.ledger.rules.state import LedgerState
 from custodes.services.case_index import CaseIndex
+from custodes.services.keeper.access import AccessDesk
 from custodes.services.keeper.catalogue import ReelDesk
 from custodes.services.keeper.fetching import Fetching
 from custodes.services.keeper.health import keeper_document
@@ -50,6 +51,7 @@ class Keeper:
     fetching: Fetching
     reels: ReelDesk
     holding: Holding
+    access: AccessDesk
     settings: SettingsMaker
     pools: PoolMaker
     retention: Retention
@@ -63,6 +65,7 @@ class Keeper:
             "submit": self.submissions.desk,
             "fetch": self.fetching.desk,
             "hold": self.holding.desk,
+            "access": self.access.desk,
             "reel": self.reels.desk,
             "settings": self.settings_desk,
             "case": self.case_desk,

@@ -22,6 +22,7 @@ from custodes.estate.model import Camera
 from custodes.estate.rights import Action
 from custodes.services.live import NO_CONNECTION, LiveMessage
 from custodes.services.users import Session
+from custodes.web.access import AccessCounter
 from custodes.web.bounds import Bucket
 from custodes.web.figures import Figures
 from custodes.web.live.codec import parse_wish, refused_message, state_message
@@ -51,7 +52,14 @@ class Page:
     """One socket."""
 
     def __init__(
-        self, socket: WebSocket, visitor: Visitor, doors: Doors, hub: LiveHub, clock: Clock, figures: Figures
+        self,
+        socket: WebSocket,
+        visitor: Visitor,
+        doors: Doors,
+        hub: LiveHub,
+        clock: Clock,
+        figures: Figures,
+        access: AccessCounter,
     ) -> None:
         self._socket = socket
         self._visitor = visitor
@@ -59,6 +67,7 @@ class Page:
         self._hub = hub
         self._clock = clock
         self._figures = figures
+        self._access = access
         self._viewer = Viewer(clock)
         self._tiles: dict[int, Tile] = {}
         self._wishes = Bucket("wishes", WISHES_PER_SECOND, WISHES_AT_ONCE, clock)
@@ -125,6 +134,8 @@ class Page:
         await self._leave(gone)
 
     async def _open_tile(self, number: int, camera: Camera) -> None:
+        # Counted first: what cannot be counted is not shown.
+        await self._access.began(self._visitor.user.role)
         tile = Tile(self._viewer, number, camera.id, watched_stream(camera))
         self._tiles[number] = tile
         self._figures.tiles.inc()

@@ -9,6 +9,7 @@ from fastapi import APIRouter, WebSocket
 from custodes.base.clock import Clock
 from custodes.base.errors import CustodesError, NotFoundError, PushbackError
 from custodes.estate.rights import Action, may
+from custodes.web.access import AccessCounter
 from custodes.web.figures import Figures
 from custodes.web.live.hub import LiveHub
 from custodes.web.live.page import Doors, Page
@@ -19,7 +20,7 @@ MAX_SOCKETS = 128
 MAX_SOCKETS_OF_USER = 8
 
 
-def live_routes(door: Door, hub: LiveHub, clock: Clock, figures: Figures) -> APIRouter:
+def live_routes(door: Door, hub: LiveHub, clock: Clock, figures: Figures, access: AccessCounter) -> APIRouter:
     """WebSocket /live."""
     router = APIRouter()
     doors = Doors(door.sessions.find, door.sessions.is_open)
@@ -40,7 +41,7 @@ def live_routes(door: Door, hub: LiveHub, clock: Clock, figures: Figures) -> API
         open_[name] = open_.get(name, 0) + 1
         try:
             await socket.accept()
-            await Page(socket, visitor, doors, hub, clock, figures).run()
+            await Page(socket, visitor, doors, hub, clock, figures, access).run()
         finally:
             open_[name] -= 1
             if not open_[name]:

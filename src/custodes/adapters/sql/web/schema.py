@@ -63,3 +63,14 @@ LAYOUTS = Table(
     Column("changed_us", BigInteger, nullable=False, comment="UTC"),
     PrimaryKeyConstraint("user", "name", name="layouts_pk"),
 )
+
+ACCESS = Table(
+    "access",
+    METADATA,
+    Column("hour_us", BigInteger, comment="UTC, beginning of the hour; gone once the ledger states it"),
+    Column("role", String(32), comment="one of the ledger's roles"),
+    Column(
+        "times", BigInteger, nullable=False, comment="cameras that somebody of the role began to watch; ≥ 1"
+    ),
+    PrimaryKeyConstraint("hour_us", "role", name="access_pk"),
+)
