@@ -26,6 +26,7 @@ from console.dev.models import (
     View,
     ViewNow,
     ViewState,
+    Zone,
 )
 
 S_US = 1_000_000
@@ -201,6 +202,11 @@ def _camera(number: int, now_us: int) -> Camera:
                 range_m=dice.choice((25, 40, 60)),
             )
         ],
+        zones=[
+            Zone(name="windows", kind="view", x0_permille=0, y0_permille=80, x1_permille=300, y1_permille=260)
+        ]
+        if number % 3 == 0
+        else [],
         state=state,
         reason=reason,
         since_us=since,

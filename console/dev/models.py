@@ -90,6 +90,17 @@ class ViewNow(Part):
     since_us: Us
 
 
+class Zone(Part):
+    """A part of the picture that is never shown, in thousandths of it; original: the camera masks it itself."""
+
+    name: str
+    kind: Literal["view", "original"]
+    x0_permille: int
+    y0_permille: int
+    x1_permille: int
+    y1_permille: int
+
+
 class Camera(Part):
     """A camera of the register, and how it is."""
 
@@ -106,6 +117,7 @@ class Camera(Part):
     streams: list[CameraStream]
     mount: Mount | None
     views: list[View]
+    zones: list[Zone]
     state: Recording
     reason: str
     since_us: Us | None

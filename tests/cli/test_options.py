@@ -14,8 +14,9 @@ from custodes.cli.options import (
     show_us,
     size_bytes,
     view_of,
+    zone_of,
 )
-from custodes.estate.model import Mount, View
+from custodes.estate.model import Mount, View, Zone
 
 
 def _options(file: Path | None) -> argparse.Namespace:
@@ -77,6 +78,20 @@ def test_a_place_is_taken_to_the_digit() -> None:
 def test_places_that_are_none(at: str, height_m: str) -> None:
     with pytest.raises(InvalidError):
         mount_of(at, height_m)
+
+
+def test_a_zone() -> None:
+    assert zone_of("door: left:original:0,100,250,400") == Zone("door: left", "original", 0, 100, 250, 400)
+    for text in (
+        "door",
+        "door:view:1,2,3",
+        ":view:0,0,1,1",
+        "a:sound:0,0,1,1",
+        "a:view:1,0,1,1",
+        "a:view:0,0,1.5,1",
+    ):
+        with pytest.raises(InvalidError):
+            zone_of(text)
 
 
 def test_a_view() -> None:

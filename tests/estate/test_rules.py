@@ -9,7 +9,7 @@ import pytest
 from custodes.base.clock import DAY_US, HOUR_US, SECOND_US
 from custodes.base.errors import InvalidError
 from custodes.estate import rules
-from custodes.estate.model import NORMAL_PERIODS, Assignment, Camera, Mount, Network, Stream, View
+from custodes.estate.model import NORMAL_PERIODS, Assignment, Camera, Mount, Network, Stream, View, Zone
 
 NOW_US = 1_800_000_000 * SECOND_US  # 2027-01-15
 MAIN, SUB = Stream(b"m" * 16, "main", "full"), Stream(b"s" * 16, "sub", "lower")
@@ -25,6 +25,7 @@ CAMERA = Camera(
     retention_us=72 * HOUR_US,
     streams=(MAIN, SUB),
 )
+ZONE = Zone("windows", "view", 0, 100, 250, 400)
 MOUNT, VIEW = Mount(0, 0, 0), View("gate", 0, 36_000, 10_000)
 ASSIGNMENT = Assignment(CAMERA.id, MAIN.id, b"r" * 16, "rtsp://192.0.2.7:554/main", username="u")
 
@@ -53,6 +54,8 @@ def test_a_lawful_camera() -> None:
         ("review_date", date(2027, 1, 15) + timedelta(days=1831)),
         ("views", (View("a", 0, 1, 1), View("a", 1, 1, 1))),
         ("views", (View("a\x1f", 0, 1, 1),)),
+        ("zones", (Zone("a", "view", 0, 0, 1, 1), Zone("a", "original", 0, 0, 1, 1))),
+        ("zones", (Zone("a\x1f", "view", 0, 0, 1, 1),)),
         ("retention_us", HOUR_US - 1),
         ("retention_us", 366 * DAY_US + 1),
     ],
@@ -112,6 +115,12 @@ def test_what_cannot_be_built() -> None:
         (Camera, {"revision": 0}, CAMERA),
         (Camera, {"streams": ()}, CAMERA),
         (Camera, {"streams": (MAIN, MAIN)}, CAMERA),
+        (Zone, {"name": ""}, ZONE),
+        (Zone, {"kind": "sound"}, ZONE),
+        (Zone, {"x0_permille": -1}, ZONE),
+        (Zone, {"x1_permille": 1001}, ZONE),
+        (Zone, {"y0_permille": 400}, ZONE),
+        (Camera, {"zones": tuple(Zone(str(number), "view", 0, 0, 1, 1) for number in range(33))}, CAMERA),
         (Camera, {"views": tuple(View(str(number), 0, 1, 1) for number in range(17))}, CAMERA),
         (Mount, {"latitude_e7": 900_000_001}, MOUNT),
         (Mount, {"longitude_e7": -1_800_000_001}, MOUNT),

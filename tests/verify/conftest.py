@@ -218,6 +218,7 @@ class Network:
             "site": "Bridge",
             "streams": [{"assurance": "full", "kind": "main", "stream": b64(self.stream)}],
             "views": [],
+            "zones": [],
         }
         return self.add("camera", body | changes, *(keys or (self.administrator,)))
 

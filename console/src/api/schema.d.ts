@@ -286,6 +286,8 @@ export interface components {
             views: components["schemas"]["View"][];
             /** Zone */
             zone: string;
+            /** Zones */
+            zones: components["schemas"]["Zone"][];
         };
         /**
          * CameraStream
@@ -678,6 +680,27 @@ export interface components {
              * @enum {string}
              */
             state: "live" | "masked" | "away";
+        };
+        /**
+         * Zone
+         * @description A part of the picture that is never shown, in thousandths of it; original: the camera masks it itself.
+         */
+        Zone: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "view" | "original";
+            /** Name */
+            name: string;
+            /** X0 Permille */
+            x0_permille: number;
+            /** X1 Permille */
+            x1_permille: number;
+            /** Y0 Permille */
+            y0_permille: number;
+            /** Y1 Permille */
+            y1_permille: number;
         };
     };
     responses: never;

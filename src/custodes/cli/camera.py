@@ -12,7 +12,7 @@ from custodes.adapters.exchange.folder import FolderOffice
 from custodes.adapters.secrets import read_signing_key
 from custodes.base.clock import SystemClock
 from custodes.base.errors import InvalidError, NotFoundError
-from custodes.cli.options import duration_us, mount_of, view_of
+from custodes.cli.options import duration_us, mount_of, view_of, zone_of
 from custodes.deploy.enlisting import CameraWish, camera_parcel, leave_for_start
 from custodes.deploy.layout import NetworkFolder, read_settings
 from custodes.deploy.running import is_running
@@ -46,6 +46,14 @@ def add_parser(subparsers: Any) -> None:
         default=[],
         metavar="NAME:BEARING:ANGLE:RANGE",
         help="what it sees: degrees clockwise from north, degrees wide, metres far, as quay:135:60:80",
+    )
+    parser.add_argument(
+        "--zone",
+        action="append",
+        default=[],
+        metavar="NAME:KIND:X0,Y0,X1,Y1",
+        help="what nobody is to see, in thousandths of the picture, as windows:view:0,100,250,400; kind original:"
+        " the camera masks it itself, and is not recorded where it does not",
     )
     parser.add_argument(
         "--main",
@@ -89,6 +97,7 @@ def run(options: argparse.Namespace) -> int:
         priority=options.priority,
         mount=mount_of(options.at, options.height_m),
         views=tuple(view_of(text) for text in options.view),
+        zones=tuple(zone_of(text) for text in options.zone),
     )
     camera, parcel = camera_parcel(folder, settings, wish, key, SystemClock().utc_us())
     for kind, url in wish.streams.items():

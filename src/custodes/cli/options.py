@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from custodes.base.errors import InvalidError, NotFoundError
-from custodes.estate.model import FULL_CIRCLE_CDEG, Mount, View
+from custodes.estate.model import FULL_CIRCLE_CDEG, Mount, View, Zone
 from custodes.ledger.rules.people import NORMAL_PERIODS, Periods
 
 MAX_PASSPHRASE_BYTES = 4096
@@ -142,6 +142,19 @@ def view_of(text: str) -> View:
     name, bearing, angle, range_m = parts
     bearing_cdeg = _scaled("bearing", bearing, 2) % FULL_CIRCLE_CDEG
     return View(name, bearing_cdeg, _scaled("angle", angle, 2), _scaled("range", range_m, 0))
+
+
+def zone_of(text: str) -> Zone:
+    """A zone of `NAME:KIND:X0,Y0,X1,Y1` in thousandths of the picture. Errors: InvalidError."""
+    parts = text.rsplit(":", 2)
+    corners = parts[-1].split(",")
+    if len(parts) != 3 or len(corners) != 4:
+        raise InvalidError(f"not a zone: {text!r}; write it as windows:view:0,100,250,400")
+    name, kind, _ = parts
+    if kind not in ("view", "original"):
+        raise InvalidError(f"zone: kind must be view or original, not {kind!r}")
+    x0, y0, x1, y1 = (_scaled("zone", corner, 0) for corner in corners)
+    return Zone(name, "original" if kind == "original" else "view", x0, y0, x1, y1)
 
 
 def _scaled(what: str, text: str, digits: int) -> int:

@@ -15,7 +15,7 @@ from custodes.base.ids import new_id
 from custodes.base.keys import Signed, SigningKey, sign_body
 from custodes.base.sealing import PublicSealingKey
 from custodes.deploy.layout import NetworkFolder, NetworkSettings
-from custodes.estate.model import Assignment, Camera, Mount, Stream, StreamKind, Transport, View
+from custodes.estate.model import Assignment, Camera, Mount, Stream, StreamKind, Transport, View, Zone
 from custodes.estate.rules import assurance_of, check_assignment, check_camera
 from custodes.ledger.entries.builders import camera_body
 from custodes.services.keeper.cameras import ATTACHMENT
@@ -43,6 +43,7 @@ class CameraWish:
     priority: int
     mount: Mount | None = None
     views: tuple[View, ...] = ()
+    zones: tuple[Zone, ...] = ()
     password: str = field(default="", repr=False)
 
 
@@ -69,6 +70,7 @@ def camera_parcel(
         justification=wish.justification,
         mount=wish.mount,
         views=wish.views,
+        zones=wish.zones,
     )
     check_camera(camera, now_us)
     assignments = [

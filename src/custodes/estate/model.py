@@ -14,6 +14,7 @@ from custodes.base.ids import HASH_BYTES, ID_BYTES
 StreamKind = Literal["main", "sub"]
 Transport = Literal["tcp", "udp"]
 Assurance = Literal["full", "lower"]
+ZoneKind = Literal["view", "original"]
 LOWER_ASSURANCE = (
     "lower assurance: not received over RTSP; no count of lost packets, no clock of the camera,"
     " no check that there was one sender; pictures as FFmpeg took them out of the stream"
@@ -22,6 +23,8 @@ MAX_PRIORITY = 9
 MAX_STREAMS = 16
 MAX_VIEWS = 16
 MAX_VIEW_NAME = 100
+MAX_ZONES = 32
+WHOLE_PERMILLE = 1000
 MAX_LATITUDE_E7 = 900_000_000
 MAX_LONGITUDE_E7 = 1_800_000_000
 MAX_HEIGHT_CM = 100_000
@@ -127,6 +130,34 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
+class Zone:
+    """A part of the picture that nobody is to see. Units: thousandths of width and height, from the upper left corner.
+
+    `kind`: view, masked in every rendition; original, which the camera itself masks, so that it is not in the sealed
+    footage either. What a camera does not mask although it should is not recorded.
+    """
+
+    name: str
+    kind: ZoneKind
+    x0_permille: int
+    y0_permille: int
+    x1_permille: int
+    y1_permille: int
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.name) <= MAX_VIEW_NAME:
+            raise InvalidError(f"zones: a name has 1 to {MAX_VIEW_NAME} characters")
+        if self.kind not in ("view", "original"):
+            raise InvalidError(f"zones: kind must be view or original, not {self.kind!r}")
+        for side in ("x", "y"):
+            low, high = getattr(self, f"{side}0_permille"), getattr(self, f"{side}1_permille")
+            if not 0 <= low < high <= WHOLE_PERMILLE:
+                raise InvalidError(
+                    f"zones: {self.name} goes from {low} to {high} in {side}; must rise within 0 to {WHOLE_PERMILLE}"
+                )
+
+
+@dataclass(frozen=True, slots=True)
 class Camera:
     """A camera and what makes it lawful; estate/rules.py says when it may record."""
 
@@ -144,6 +175,7 @@ class Camera:
     # None: its place is not told yet.
     mount: Mount | None = None
     views: tuple[View, ...] = ()
+    zones: tuple[Zone, ...] = ()
 
     def __post_init__(self) -> None:
         _check_id("camera", self.id)
@@ -155,6 +187,8 @@ class Camera:
             raise InvalidError("streams: one is named twice")
         if len(self.views) > MAX_VIEWS:
             raise InvalidError(f"views: a camera has at most {MAX_VIEWS}, not {len(self.views)}")
+        if len(self.zones) > MAX_ZONES:
+            raise InvalidError(f"zones: a camera has at most {MAX_ZONES}, not {len(self.zones)}")
 
 
 @dataclass(frozen=True, slots=True)

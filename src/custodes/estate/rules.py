@@ -57,6 +57,9 @@ def check_camera(camera: Camera, now_us: int) -> None:
     check_views(camera)
     for view in camera.views:
         _check_text("views", view.name)
+    check_zones(camera)
+    for zone in camera.zones:
+        _check_text("zones", zone.name)
 
 
 def check_review(review_date: date, now_us: int) -> None:
@@ -92,6 +95,12 @@ def check_views(camera: Camera) -> None:
     """A view is known by its name. Errors: InvalidError."""
     if len({view.name for view in camera.views}) != len(camera.views):
         raise InvalidError("views: two have the same name")
+
+
+def check_zones(camera: Camera) -> None:
+    """A zone is known by its name. Errors: InvalidError."""
+    if len({zone.name for zone in camera.zones}) != len(camera.zones):
+        raise InvalidError("zones: two have the same name")
 
 
 def check_assignment(assignment: Assignment, camera: Camera) -> None:

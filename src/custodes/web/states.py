@@ -173,6 +173,17 @@ def camera_wire(camera: Camera, states: CameraStates, zone: str) -> wire.Camera:
             )
             for view in camera.views
         ],
+        zones=[
+            wire.Zone(
+                name=zone.name,
+                kind=zone.kind,
+                x0_permille=zone.x0_permille,
+                y0_permille=zone.y0_permille,
+                x1_permille=zone.x1_permille,
+                y1_permille=zone.y1_permille,
+            )
+            for zone in camera.zones
+        ],
         state=worst.state,
         reason=worst.reason,
         since_us=worst.since_us,

@@ -100,6 +100,17 @@ class CameraStream(Part):
     since_us: Us | None
 
 
+class Zone(Part):
+    """A part of the picture that is never shown, in thousandths of it; original: the camera masks it itself."""
+
+    name: str
+    kind: Literal["view", "original"]
+    x0_permille: int
+    y0_permille: int
+    x1_permille: int
+    y1_permille: int
+
+
 class Camera(Part):
     """A camera of the register, and how it is: its worst stream's state.
 
@@ -119,6 +130,7 @@ class Camera(Part):
     streams: list[CameraStream]
     mount: Mount | None
     views: list[View]
+    zones: list[Zone]
     state: Recording
     reason: str
     since_us: Us | None

@@ -178,6 +178,8 @@ def test_camera(town: Town) -> None:
     other = [{"assurance": "full", "kind": "main", "stream": b64u(town.stream)}]
     sub = {"assurance": "full", "kind": "sub", "stream": b64u(town.sub_stream)}
     view = {"angle_cdeg": 36_000, "bearing_cdeg": 0, "name": "square", "range_m": 1}
+    sides = {"x0_permille": 0, "x1_permille": 1000, "y0_permille": 0, "y1_permille": 1000}
+    zone = {"kind": "original", "name": "door", **sides}
     mount = {"height_cm": 100_000, "latitude_e7": 900_000_000, "longitude_e7": -1_800_000_000}
     try_all(
         town,
@@ -199,6 +201,11 @@ def test_camera(town: Town) -> None:
             ("camera", {"views": [{**view, "name": str(number)} for number in range(17)]}, "members"),
             ("camera", {"views": [{**view, "name": ""}]}, "members"),
             ("camera", {"views": [{**view, "range_m": 0}]}, "members"),
+            ("camera", {"zones": [zone, {**zone, "x0_permille": 1}]}, "camera-zones"),
+            ("camera", {"zones": [{**zone, "y0_permille": 1000}]}, "camera-zones"),
+            ("camera", {"zones": [{**zone, "name": str(number)} for number in range(33)]}, "members"),
+            ("camera", {"zones": [{**zone, "x0_permille": -1}]}, "members"),
+            ("camera", {"zones": ...}, "members"),
             ("camera", {"mounts": [mount, mount]}, "members"),
             ("camera", {"mounts": [{**mount, "longitude_e7": -1_800_000_001}]}, "members"),
             ("camera", {"mounts": [{**mount, "height_cm": -1}]}, "members"),

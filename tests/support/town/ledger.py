@@ -256,6 +256,16 @@ class Town:
                 {"assurance": "full", "kind": "sub", "stream": b64u(self.sub_stream)},
             ],
             "views": [{"angle_cdeg": 9000, "bearing_cdeg": 4550, "name": "crossing", "range_m": 40}],
+            "zones": [
+                {
+                    "kind": "view",
+                    "name": "windows",
+                    "x0_permille": 0,
+                    "x1_permille": 250,
+                    "y0_permille": 100,
+                    "y1_permille": 400,
+                }
+            ],
         }
         return body, [self.administrator.key]
 

@@ -114,6 +114,8 @@ class Story:
         self.refuse("signature", "camera", signers=[signing_key("staff/new-1")])
         main = [{"assurance": "full", "kind": "main", "stream": b64u(town.stream)}]
         view = {"angle_cdeg": 100, "bearing_cdeg": 35_999, "name": "gate", "range_m": 10_000}
+        sides = {"x0_permille": 0, "x1_permille": 1000, "y0_permille": 999, "y1_permille": 1000}
+        zone = {"kind": "original", "name": "door", **sides}
         mount = {"height_cm": 0, "latitude_e7": -900_000_000, "longitude_e7": 1_800_000_000}
         self.refuse_all(
             "camera",
@@ -128,6 +130,10 @@ class Story:
                 ("camera-views", {"views": [view, {**view, "range_m": 1}]}),
                 ("members", {"views": [{**view, "bearing_cdeg": 36_000}]}),
                 ("members", {"views": [{**view, "angle_cdeg": 0}]}),
+                ("camera-zones", {"zones": [zone, {**zone, "kind": "view"}]}),
+                ("camera-zones", {"zones": [{**zone, "x1_permille": 0}]}),
+                ("members", {"zones": [{**zone, "y1_permille": 1001}]}),
+                ("members", {"zones": [{**zone, "kind": "audio"}]}),
                 ("members", {"mounts": [mount, mount]}),
                 ("members", {"mounts": [{**mount, "latitude_e7": 900_000_001}]}),
             ],

@@ -94,6 +94,8 @@ async def test_a_camera_as_the_register_has_it(net: ConsoleNetwork) -> None:
     assert market["retention_us"] == 72 * HOUR_US and market["review_date"] == "2028-01-01"
     assert market["mount"] == {"latitude_e7": 541234567, "longitude_e7": -71234567, "height_cm": 450}
     assert market["views"] == [{"name": "crossing", "bearing_cdeg": 4550, "angle_cdeg": 9000, "range_m": 40}]
+    sides = {"x0_permille": 0, "y0_permille": 100, "x1_permille": 250, "y1_permille": 400}
+    assert market["zones"] == [{"name": "windows", "kind": "view", **sides}]
     assert market["zone"] == "Europe/Dublin" and market["view"] is None
     assert (market["state"], market["reason"]) == ("unknown", "no recorder has been heard of")
 

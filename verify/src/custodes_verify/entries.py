@@ -67,6 +67,14 @@ _VIEW = members(
     name=text(100),
     range_m=integer(1, 10_000),
 )
+_ZONE = members(
+    kind=one_of("view", "original"),
+    name=text(100),
+    x0_permille=integer(0, 1000),
+    x1_permille=integer(0, 1000),
+    y0_permille=integer(0, 1000),
+    y1_permille=integer(0, 1000),
+)
 _MANY = 65_535
 """More list items than a leaf can hold: the leaf's own limit is the bound."""
 
@@ -137,6 +145,7 @@ SCHEMAS: dict[str, Reader] = {
         site=TEXT,
         streams=listed(members(assurance=one_of(*ASSURANCES), kind=one_of("main", "sub"), stream=ID), 16, 1),
         views=listed(_VIEW, 16),
+        zones=listed(_ZONE, 32),
     ),
     "key-cert": _entry(
         custodian=_INDEX,

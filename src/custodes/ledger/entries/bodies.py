@@ -55,6 +55,13 @@ _VIEW = object_of(
         "range_m": integer(1, model.MAX_RANGE_M),
     }
 )
+_ZONE = object_of(
+    {
+        "kind": one_of("view", "original"),
+        "name": text(1, model.MAX_VIEW_NAME),
+        **{f"{side}_permille": integer(0, model.WHOLE_PERMILLE) for side in ("x0", "x1", "y0", "y1")},
+    }
+)
 
 _NAMES: dict[str, Kind] = {
     "genesis": GENESIS,
@@ -80,6 +87,7 @@ _NAMES: dict[str, Kind] = {
                 model.MAX_STREAMS,
             ),
             "views": list_of(_VIEW, 0, model.MAX_VIEWS),
+            "zones": list_of(_ZONE, 0, model.MAX_ZONES),
         }
     ),
     "key-cert": _members(

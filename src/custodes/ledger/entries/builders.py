@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from custodes.base.canon import b64u
-from custodes.estate.model import Camera, Mount, View
+from custodes.estate.model import Camera, Mount, View, Zone
 
 
 def camera_body(network: bytes, camera: Camera) -> dict[str, Any]:
@@ -28,6 +28,7 @@ def camera_body(network: bytes, camera: Camera) -> dict[str, Any]:
             for stream in camera.streams
         ],
         "views": [_view(view) for view in camera.views],
+        "zones": [_zone(zone) for zone in camera.zones],
     }
 
 
@@ -45,4 +46,15 @@ def _view(view: View) -> dict[str, str | int]:
         "bearing_cdeg": view.bearing_cdeg,
         "name": view.name,
         "range_m": view.range_m,
+    }
+
+
+def _zone(zone: Zone) -> dict[str, str | int]:
+    return {
+        "kind": zone.kind,
+        "name": zone.name,
+        "x0_permille": zone.x0_permille,
+        "x1_permille": zone.x1_permille,
+        "y0_permille": zone.y0_permille,
+        "y1_permille": zone.y1_permille,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from custodes.base.clock import MINUTE_US
@@ -79,6 +79,10 @@ def admit_camera(facts: Facts, candidate: Candidate) -> bool:
         rules.check_revision(before.described if before else None, camera, facts.camera_of_stream)
     with refusing("camera-views"):
         rules.check_views(camera)
+    with refusing("camera-zones"):
+        zones = tuple(model.Zone(**one) for one in body["zones"])
+        camera = replace(camera, zones=zones)
+        rules.check_zones(camera)
     retentions = [*(before.retentions if before else ()), (candidate.admitted_us, camera.retention_us)]
     facts.cameras[camera.id] = Camera(camera, candidate.index, retentions)
     for stream in camera.streams:

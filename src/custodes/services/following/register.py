@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from custodes.base.errors import NotFoundError
-from custodes.estate.model import Camera, Mount, Periods, Stream, View
+from custodes.estate.model import Camera, Mount, Periods, Stream, View, Zone
 from custodes.ledger.entries.bodies import BODIES, entry_type
 
 _READ = BODIES[entry_type("camera")][1]
@@ -73,5 +73,6 @@ def camera_of_body(body: Mapping[str, Any]) -> Camera:
         streams=tuple(Stream(one["stream"], one["kind"], one["assurance"]) for one in read["streams"]),
         mount=next((Mount(**one) for one in read["mounts"]), None),
         views=tuple(View(**one) for one in read["views"]),
+        zones=tuple(Zone(**one) for one in read["zones"]),
         **{name: read[name] for name in _SAME_NAMES},
     )

@@ -39,6 +39,11 @@ def camera(state: State, entry: Entry) -> None:
         raise RuleError("camera-streams", "a stream's assurance is not what it was")
     if len({view["name"] for view in body["views"]}) != len(body["views"]):
         raise RuleError("camera-views", "two views have the same name")
+    if len({zone["name"] for zone in body["zones"]}) != len(body["zones"]):
+        raise RuleError("camera-zones", "two zones have the same name")
+    for zone in body["zones"]:
+        if not (zone["x0_permille"] < zone["x1_permille"] and zone["y0_permille"] < zone["y1_permille"]):
+            raise RuleError("camera-zones", f"zone {zone['name']} has no area")
     history = known.retentions if known else []
     state.cameras[body["camera"]] = Camera(
         body["name"],
