@@ -35,6 +35,7 @@ def document() -> str:
             index=index,
             read=_nothing,
             live=BusLiveSource(MemoryBus()),
+            office=_NoOffice(),
             volumes=list,
             passwords=Passwords(1, 8, 1),
         )
@@ -44,6 +45,13 @@ def document() -> str:
         web.close()
         index.close()
     return text
+
+
+class _NoOffice:
+    """Nobody is asked here."""
+
+    async def ask(self, service: str, subject: str, question: bytes, timeout_s: float = 30.0) -> bytes:
+        raise NotFoundError(f"nobody to ask about {subject}")
 
 
 def _nothing(path: str) -> bytes:

@@ -19,12 +19,13 @@ MAX_REACH = 5000
 
 
 class Action(Enum):
-    """What may be done; a closed list. The first four are done to a camera, the others to none."""
+    """What may be done; a closed list. The first five are done to a camera, the others to none."""
 
     SEE = "see"
     WATCH = "watch"
     REPLAY = "replay"
     APPROVE_BACKGROUND = "approve-background"
+    HOLD = "hold"
     READ_HEALTH = "read-health"
     KEEP_LAYOUTS = "keep-layouts"
     MANAGE_USERS = "manage-users"
@@ -35,14 +36,14 @@ class Action(Enum):
         return self in _OF_CAMERA
 
 
-_OF_CAMERA = frozenset({Action.SEE, Action.WATCH, Action.REPLAY, Action.APPROVE_BACKGROUND})
+_OF_CAMERA = frozenset({Action.SEE, Action.WATCH, Action.REPLAY, Action.APPROVE_BACKGROUND, Action.HOLD})
 
 # A role's line holds what its work needs and nothing else. The administrator aims cameras, so sees what they
 # show now, and has no business with what they showed before; an investigator finds the time to ask for.
 _CONTROL_ROOM = {Action.SEE, Action.WATCH, Action.REPLAY, Action.READ_HEALTH, Action.KEEP_LAYOUTS}
 RIGHTS: Mapping[str, frozenset[Action]] = {
     "operator": frozenset(_CONTROL_ROOM),
-    "supervisor": frozenset(_CONTROL_ROOM | {Action.APPROVE_BACKGROUND}),
+    "supervisor": frozenset(_CONTROL_ROOM | {Action.APPROVE_BACKGROUND, Action.HOLD}),
     "administrator": frozenset(
         {Action.SEE, Action.WATCH, Action.READ_HEALTH, Action.KEEP_LAYOUTS, Action.MANAGE_USERS}
     ),

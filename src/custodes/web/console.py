@@ -29,10 +29,12 @@ from custodes.web.live.hub import LiveHub
 from custodes.web.live.source import LiveSource
 from custodes.web.routes.cameras import camera_routes
 from custodes.web.routes.health import health_routes
+from custodes.web.routes.holds import hold_routes
 from custodes.web.routes.layouts import layout_routes
 from custodes.web.routes.live import live_routes
 from custodes.web.routes.network import network_routes
 from custodes.web.routes.session import session_routes
+from custodes.web.routes.staff import staff_routes
 from custodes.web.routes.users import user_routes
 from custodes.web.states import CameraStates
 from custodes.web.visitors import Door
@@ -53,6 +55,7 @@ class ConsoleGround:
     index: Database
     read: ReadObject
     live: LiveSource
+    office: Office
     volumes: Callable[[], list[Volume]]
     zone: str = "UTC"
     passwords: Passwords | None = None
@@ -89,6 +92,10 @@ class Console:
             health_routes(
                 self.door, self._board, self.states, self._standing, self._ground.volumes, self._clock
             ),
+            staff_routes(self.door, self.index),
+            hold_routes(
+                self.door, self.index, self.follower.register, self._ground.network, self._ground.office
+            ),
             layout_routes(self.door, self.layouts, self._clock),
             user_routes(self.door, self.users),
             live_routes(self.door, self.hub, self._clock, self.figures, self.access),
@@ -104,12 +111,12 @@ class Console:
             return "its database does not answer"
         return "" if self.follower.standing.size else "it has not read the ledger yet"
 
-    async def run(self, office: Office) -> None:
+    async def run(self) -> None:
         """Follow the ledger, tell recorders what is watched, look at what recorders tell, state who looked."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow())
             group.create_task(self.hub.run())
-            group.create_task(self.access.run(office))
+            group.create_task(self.access.run(self._ground.office))
             group.create_task(self._look())
 
     async def _follow(self) -> None:

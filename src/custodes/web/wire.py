@@ -5,7 +5,7 @@ Units: instants are UTC microseconds. Ids are lower-case hex.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -98,6 +98,78 @@ class CameraStream(Part):
     state: Recording
     reason: str
     since_us: Us | None
+
+
+class StaffMember(Part):
+    """Who may sign, by pseudonym. `key`: id of the public key."""
+
+    pseudonym: str
+    role: Role
+    key: Id
+    usable_from_us: Us
+
+
+class Staff(Part):
+    """All of the ledger, by pseudonym."""
+
+    staff: list[StaffMember]
+
+
+class SignatureText(Part):
+    """As in docs/formats/bytes.md: base64url."""
+
+    key: str
+    signature: str
+
+
+class SignedText(Part):
+    """A signed object as in docs/formats/bytes.md."""
+
+    type: str
+    body: dict[str, Any]
+    signatures: list[SignatureText]
+
+
+class Statement(Part):
+    """What somebody signed in the page."""
+
+    statement: SignedText
+
+
+class Entered(Part):
+    """Which entry of the ledger it is."""
+
+    entry: int
+
+
+class HoldWish(Part):
+    """Times of a camera that are to be kept, and until when."""
+
+    from_us: Us
+    to_us: Us
+    until_us: Us
+
+
+class ScopePart(Part):
+    """Slots of an epoch; ids in base64url."""
+
+    stream: str
+    epoch: str
+    slots: list[int]
+
+
+class HoldDraft(Part):
+    """What a supervisor is to sign: the entry's body, and what its commitment is about.
+
+    `from_us`, `to_us`: what the slots really span.
+    """
+
+    type: str
+    body: dict[str, Any]
+    scope: list[ScopePart]
+    salt: str
+    from_us: Us
+    to_us: Us
 
 
 class Zone(Part):

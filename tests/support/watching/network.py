@@ -22,6 +22,7 @@ from custodes.base.canon import b64u, canon
 from custodes.base.clock import ManualClock
 from custodes.estate.rights import EVERYTHING, Reach
 from custodes.estate.users import User
+from custodes.services.keeper.submissions import Submissions
 from custodes.web.app import create_app
 from custodes.web.board import HealthBoard
 from custodes.web.console import Console, ConsoleGround
@@ -44,6 +45,18 @@ class NoOffice:
     """Nobody is asked here."""
 
     ask: Callable[..., Any] = field(default=_no_office)
+
+
+@dataclass
+class KeepersOffice:
+    """The keeper's desks, asked without a bus."""
+
+    keeper: TownKeeper
+
+    async def ask(self, service: str, subject: str, question: bytes, timeout_s: float = 30.0) -> bytes:
+        """What the keeper answers."""
+        assert (service, subject) == ("keeper", "submit")
+        return await Submissions(self.keeper.ledger, self.keeper.store, {}, {}).desk(question)
 
 
 @dataclass
@@ -85,6 +98,7 @@ class ConsoleNetwork:
             index=self.index,
             read=self.keeper.store.get,
             live=BusLiveSource(MemoryBus(self.broker)),
+            office=KeepersOffice(self.keeper),
             volumes=lambda: [Volume("store", 1000, 400)],
             zone="Europe/Dublin",
             passwords=Passwords(1, 8, 1),

@@ -27,6 +27,9 @@ PUBLIC = {
 }  # fmt: skip
 REACHES = ("everything", "a site", "a camera", "nothing")
 TILES = {"grid": 4, "tiles": []}
+NOTHING_SIGNED = {"statement": {"type": "custodes/entry/camera/v1", "body": {}, "signatures": []}}
+# Answers to whoever may ask, when there is nothing that could be done.
+RIGHT_BUT_NOTHING_THERE = ("nothing of that time is there to be kept", "statement: must be of type")
 EVERYONE = {"everything": True, "sites": [], "cameras": []}
 
 
@@ -111,9 +114,15 @@ async def _try(net: ConsoleNetwork, visit: Visit, way: Way, camera: str) -> int:
             await visit.ask("PUT", PREFIX + path, json=TILES)
     elif way.path.endswith("/timeline"):
         options = {"params": {"from_us": 0, "to_us": HOUR_US}}
+    elif way.path.endswith("/holds/draft"):
+        options = {"json": {"from_us": 0, "to_us": HOUR_US, "until_us": HOUR_US}}
+    elif way.path == "/holds":
+        options = {"json": NOTHING_SIGNED}
     answer = await visit.ask(way.method, PREFIX + path.replace("{camera}", camera), **options)
     if "target" in {user.name for user in net.console.users.all()}:
         net.console.users.remove("target")
+    if any(words in answer.text for words in RIGHT_BUT_NOTHING_THERE):
+        return 200
     return answer.status_code
 
 

@@ -42,16 +42,17 @@ async def run_web(folder: NetworkFolder, fences: FenceReport) -> None:
     registry = CollectorRegistry()
     async with connected(folder, Process(Role.WEB)) as bus, databases(folder) as (web, index):
         await bus.subscribe(EVERY_HEALTH, board.hear)
+        office = BusOffice(bus)
         ground = ConsoleGround(
             network=settings.network,
             web=web,
             index=index,
             read=store.get,
             live=BusLiveSource(bus),
+            office=office,
             volumes=lambda: [volume_of("store", folder.store)],
             zone=machine_zone(),
         )
-        office = BusOffice(bus)
         console = Console(ground, board, clock, registry)
         app = create_app(
             board,
@@ -65,7 +66,7 @@ async def run_web(folder: NetworkFolder, fences: FenceReport) -> None:
             console=console,
         )
         async with asyncio.TaskGroup() as group:
-            group.create_task(console.run(office))
+            group.create_task(console.run())
             group.create_task(watch_store(store.check, board))
             group.create_task(serve(app, settings.http_port))
 

@@ -105,7 +105,7 @@ class LedgerFollower:
         genesis = self._position.genesis
         now_us = self._clock.utc_us()
         with self._index.writing() as writer:
-            intake = Intake(self._read, writer, now_us)
+            intake = Intake(self._read, writer, now_us, self.register.staff_wait_us)
             for data in entries:
                 entry = parse_entry(data)
                 if frontier.size == 0:

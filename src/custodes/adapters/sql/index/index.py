@@ -10,7 +10,16 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from custodes.adapters.sql.database import Database
-from custodes.adapters.sql.index.schema import CAMERAS, GAPS, METADATA, POSITION, RECORDERS, SPANS, STREAMS
+from custodes.adapters.sql.index.schema import (
+    CAMERAS,
+    GAPS,
+    METADATA,
+    POSITION,
+    RECORDERS,
+    SPANS,
+    STAFF,
+    STREAMS,
+)
 
 # Spans begin within this before the time that they reach into: an epoch's length, and much to spare.
 MAX_SPAN_US = 26 * 3_600_000_000
@@ -49,6 +58,16 @@ class GapRow:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class StaffRow:
+    """A member of staff by raw key. Units: UTC microseconds."""
+
+    key: bytes
+    pseudonym: str
+    role: str
+    usable_from_us: int
+
+
 class IndexWriter:
     """Changes within one transaction; each may be repeated."""
 
@@ -59,6 +78,11 @@ class IndexWriter:
         """A camera's newest entry."""
         self._connection.execute(delete(CAMERAS).where(CAMERAS.c.camera == camera))
         self._connection.execute(insert(CAMERAS), {"camera": camera, "body": body})
+
+    def put_staff(self, staff: StaffRow) -> None:
+        """A member of staff; a key is entered once."""
+        row = {name: getattr(staff, name) for name in StaffRow.__slots__}
+        self._connection.execute(upsert(STAFF).on_conflict_do_nothing(), row)
 
     def open_span(self, span: SpanRow, recorder: bytes) -> None:
         """An epoch begins; nothing of it is accounted for yet."""
@@ -157,6 +181,33 @@ class SqlIndex:
         """Bodies of all cameras' newest entries."""
         with self._database.reading() as connection:
             return [row.body for row in connection.execute(select(CAMERAS.c.body))]
+
+    def staff(self) -> list[StaffRow]:
+        """All, by pseudonym."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(STAFF).order_by(STAFF.c.pseudonym))
+            return [StaffRow(**row._mapping) for row in rows]
+
+    def span_of(self, epoch: bytes) -> SpanRow | None:
+        """An epoch that can still be opened; None for any other."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(SPANS).where(SPANS.c.epoch == epoch)).first()
+        return None if row is None else SpanRow(**row._mapping)
+
+    def epochs(self, stream: bytes, from_us: int, to_us: int) -> list[SpanRow]:
+        """Of a stream, those whose slots reach into [from_us, to_us), accounted for or not, by beginning."""
+        query = (
+            select(SPANS)
+            .where(
+                SPANS.c.stream == stream,
+                SPANS.c.begins_us > from_us - MAX_SPAN_US,
+                SPANS.c.begins_us < to_us,
+                SPANS.c.most_us > from_us,
+            )
+            .order_by(SPANS.c.begins_us)
+        )
+        with self._database.reading() as connection:
+            return [SpanRow(**row._mapping) for row in connection.execute(query)]
 
     def spans(self, stream: bytes, from_us: int, to_us: int) -> list[SpanRow]:
         """Of a stream, those that reach into [from_us, to_us), by beginning."""

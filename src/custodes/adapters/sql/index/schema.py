@@ -43,6 +43,16 @@ CAMERAS = Table(
     PrimaryKeyConstraint("camera", name="cameras_pk"),
 )
 
+STAFF = Table(
+    "staff",
+    METADATA,
+    Column("key", LargeBinary(32), comment="raw Ed25519 key"),
+    Column("pseudonym", String(500), nullable=False, comment="as the ledger has it"),
+    Column("role", String(32), nullable=False, comment="one of the ledger's roles"),
+    Column("usable_from_us", BigInteger, nullable=False, comment="UTC; from then on its signature counts"),
+    PrimaryKeyConstraint("key", name="staff_pk"),
+)
+
 RECORDERS = Table(
     "recorders",
     METADATA,
