@@ -1,7 +1,7 @@
 // Where the person is, in the address behind `#`: it reaches no server and so no server's log of what was looked at.
 
-export type Screen = "wall" | "camera" | "map" | "health";
-const SCREENS: readonly Screen[] = ["wall", "camera", "map", "health"];
+export type Screen = "wall" | "camera" | "map" | "health" | "backgrounds";
+const SCREENS: readonly Screen[] = ["wall", "camera", "map", "health", "backgrounds"];
 
 export type Place = { screen: Screen; id: string; at_us: number | null; cameras: string[] };
 

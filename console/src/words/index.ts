@@ -63,3 +63,15 @@ export function roleWords(role: string): string {
   };
   return (table[role] ?? (() => role))();
 }
+
+/** A background's condition: the usual ones by name, others as they were called. */
+export function conditionWords(condition: string): string {
+  const table: Record<string, Word> = {
+    day: m.condition_day,
+    dusk: m.condition_dusk,
+    night: m.condition_night,
+    "infra-red": m.condition_infrared,
+    rain: m.condition_rain,
+  };
+  return (table[condition] ?? (() => condition))();
+}
