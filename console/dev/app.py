@@ -10,6 +10,7 @@ from console.dev import models
 from console.dev.facts import health, renditions, timeline, town
 from console.dev.live import serve_live
 from console.dev.pictures import SCENES, recorded_object
+from console.dev.signing import signing_routes
 from fastapi import FastAPI, HTTPException, Query, Request, Response, WebSocket
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
@@ -31,12 +32,12 @@ USERS = {
     "supervisor": (
         "night-shift",
         "supervisor",
-        ["see", "watch", "replay", "read-health", "keep-layouts", "approve-background"],
+        ["see", "watch", "replay", "read-health", "keep-layouts", "backgrounds", "hold"],
     ),
     "administrator": (
         "night-shift",
         "administrator",
-        ["see", "watch", "read-health", "keep-layouts", "manage-users"],
+        ["see", "watch", "read-health", "keep-layouts", "manage-users", "backgrounds"],
     ),
 }
 
@@ -62,6 +63,12 @@ def create_app(state: Town) -> FastAPI:
     _session_routes(app, state)
     _camera_routes(app, state)
     _wall_routes(app, state)
+    signing_routes(
+        app,
+        state.cameras,
+        changing=lambda request: _changing(state, request),
+        seen=lambda request: _session(state, request),
+    )
 
     @app.websocket("/api/v1/live")
     async def live(socket: WebSocket) -> None:

@@ -120,7 +120,7 @@ def _is_key(fragment: bytes) -> bool:
 
 
 def _draw(scene: int, time_s: float) -> Picture:
-    picture = _street(scene).copy()
+    picture = empty_street(scene).copy()
     dice = np.random.default_rng(1000 + scene)
     for _ in range(3 + scene % 4):
         lane, speed, phase = dice.uniform(0.0, 1.0), dice.uniform(0.02, 0.07), dice.uniform(0.0, 1.0)
@@ -136,7 +136,8 @@ def _draw(scene: int, time_s: float) -> Picture:
 
 
 @cache
-def _street(scene: int) -> Picture:
+def empty_street(scene: int) -> Picture:
+    """The street of a scene with nobody in it; red, green, blue."""
     dice = np.random.default_rng(scene)
     picture = np.zeros((HEIGHT_PX, WIDTH_PX, 3), np.float32)
     rows = np.linspace(0, 1, HEIGHT_PX)[:, None]

@@ -1,9 +1,10 @@
 // Backgrounds and what is asked of them.
 
-import { unb64u, b64u, hex, unhex } from "../signing/canon";
+import { b64u, unhex } from "../signing/canon";
 import type { Signed } from "../signing/key";
 import { api, ask, type Background, type Backgrounds } from "./client";
 
+export const LEARN_TYPE = "custodes/learn/v1";
 export const BACKGROUND_TYPE = "custodes/entry/background/v1";
 
 /** Errors: Problem. */
@@ -49,4 +50,16 @@ export async function refuse(one: Background): Promise<void> {
   await ask(api.POST("/api/v1/backgrounds/{background}/refusal", { params: { path: { background: one.background } } }));
 }
 
-export { hex, unb64u };
+/** The body of a wish to learn, to be signed. Errors: Problem. */
+export async function draftLearning(
+  camera: string,
+  wish: { view: string; condition: string; withhold: boolean },
+): Promise<Record<string, unknown>> {
+  const drawn = await ask(api.POST("/api/v1/cameras/{camera}/learning/draft", { params: { path: { camera } }, body: wish }));
+  return drawn.body;
+}
+
+/** Errors: Problem. */
+export async function learn(camera: string, statement: Signed): Promise<void> {
+  await ask(api.POST("/api/v1/cameras/{camera}/learning", { params: { path: { camera } }, body: { statement } }));
+}

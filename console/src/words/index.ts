@@ -64,6 +64,9 @@ export function roleWords(role: string): string {
   return (table[role] ?? (() => role))();
 }
 
+/** The usual conditions of a background. */
+export const CONDITIONS: readonly string[] = ["day", "dusk", "night", "infra-red", "rain"];
+
 /** A background's condition: the usual ones by name, others as they were called. */
 export function conditionWords(condition: string): string {
   const table: Record<string, Word> = {

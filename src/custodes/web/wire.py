@@ -115,33 +115,6 @@ class Staff(Part):
     staff: list[StaffMember]
 
 
-class SignatureText(Part):
-    """As in docs/formats/bytes.md: base64url."""
-
-    key: str
-    signature: str
-
-
-class SignedText(Part):
-    """A signed object as in docs/formats/bytes.md."""
-
-    type: str
-    body: dict[str, Any]
-    signatures: list[SignatureText]
-
-
-class Statement(Part):
-    """What somebody signed in the page."""
-
-    statement: SignedText
-
-
-class Entered(Part):
-    """Which entry of the ledger it is."""
-
-    entry: int
-
-
 class HoldWish(Part):
     """Times of a camera that are to be kept, and until when."""
 

@@ -62,9 +62,9 @@ def hold_routes(door: Door, index: SqlIndex, register: Register, network: bytes,
         )
 
     @router.post("/holds", operation_id="enter_hold")
-    async def enter_hold(given: wire.Statement, visitor: Visitor = Depends(hold)) -> wire.Entered:
+    async def enter_hold(given: wire.SignedStatement, visitor: Visitor = Depends(hold)) -> wire.Entered:
         """Hand a signed provisional hold to the keeper."""
-        signed = Signed.from_json(given.statement.model_dump())
+        signed = Signed.from_json(given.statement)
         if signed.type != HOLD_TYPE:
             raise InvalidError(f"statement: must be of type {HOLD_TYPE}")
         body = BODIES[HOLD_TYPE][1](signed.body)
