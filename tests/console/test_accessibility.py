@@ -37,7 +37,7 @@ def test_axe_finds_nothing(
     page = open_page(serve(), width=width, height=height, light=light, locale=locale)
     expect(page.locator("form")).to_be_visible()
     found = look(page, f"{case}-sign-in")
-    sign_in(page)
+    sign_in(page, "supervisor")
     expect(page.locator(".tile [data-state=live]").first).to_be_visible(timeout=20_000)
     found += look(page, f"{case}-wall")
     camera = camera_id(page, 9)
@@ -47,11 +47,22 @@ def test_axe_finds_nothing(
         ("past", f"#/camera/{camera}?at={at_us}", "[data-state=recorded]"),
         ("health", "#/health", "table"),
         ("map", f"#/map/{camera}", ".card [data-state=live]"),
+        ("backgrounds", "#/backgrounds", ".card img"),
     ):
         page.evaluate("address => { location.hash = address }", address)
         expect(page.locator(waited).first).to_be_visible(timeout=20_000)
         page.wait_for_timeout(700)
         found += look(page, f"{case}-{name}")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    found += look(page, f"{case}-background")
+    page.keyboard.press("Escape")
+    page.evaluate("address => { location.hash = address }", f"#/camera/{camera}")
+    for name in ("keep", "learn"):
+        page.locator(f"button:has(svg.lucide-{'lock' if name == 'keep' else 'images'})").first.click()
+        expect(page.locator(".menu input[type=file]")).to_be_attached()
+        found += look(page, f"{case}-{name}")
+        page.keyboard.press("Escape")
     page.keyboard.press("/")
     expect(page.get_by_role("option").first).to_be_visible()
     found += look(page, f"{case}-palette")
