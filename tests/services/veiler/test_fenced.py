@@ -16,10 +16,8 @@ from veiling.footage import Camera, unit_frame
 from custodes.base.clock import SystemClock
 from custodes.services.live import Reason, masked, parse_state
 from custodes.services.recorder.nursery import Nursery
+from custodes.services.veiler.frames import Frame, FrameKind, FrameReader
 from custodes.services.veiler.messages import (
-    Frame,
-    FrameKind,
-    FrameReader,
     parse_ended,
     parse_fenced,
 )

@@ -13,7 +13,12 @@ from custodes.base.clock import SECOND_US, ManualClock
 from custodes.base.errors import InvalidError
 from custodes.media.mp4.fragments import check_boxes
 from custodes.services.live import LiveState, Reason, ViewState, masked, parse_state
-from custodes.services.veiler.messages import Figures, Frame, FrameKind, pace_frame, parse_figures
+from custodes.services.veiler.frames import Frame, FrameKind
+from custodes.services.veiler.messages import (
+    Figures,
+    pace_frame,
+    parse_figures,
+)
 from custodes.services.veiler.ports import Veil, Veiled
 from custodes.services.veiler.veiler import Veiler
 from custodes.services.veiler.whole import WholeVeil

@@ -15,7 +15,9 @@ import structlog
 from custodes.base.canon import canon, parse_canon
 from custodes.base.errors import InvalidError, UnavailableError
 from custodes.base.fence.report import FenceReport
-from custodes.services.veiler.messages import parse_fences
+from custodes.services.veiler.messages import (
+    parse_fences,
+)
 
 MESSAGE_BYTES = 16_384
 STOP_S = 3.0

@@ -35,13 +35,10 @@ from custodes.services.live import (
 from custodes.services.recorder.camera import STEADY_AFTER_US, retry_delay_s
 from custodes.services.recorder.live import LiveDesk
 from custodes.services.recorder.nursery import Nursery
+from custodes.services.veiler.frames import MAX_TO_VEILER_BYTES, Frame, FrameKind, FrameReader
 from custodes.services.veiler.messages import (
-    MAX_TO_VEILER_BYTES,
     RATES_HZ,
     Figures,
-    Frame,
-    FrameKind,
-    FrameReader,
     VeilUnit,
     join_sets,
     pace_frame,

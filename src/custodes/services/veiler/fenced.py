@@ -12,7 +12,11 @@ from custodes.base.fence.calls import restrict_calls
 from custodes.base.fence.folders import FolderRules, restrict_folders
 from custodes.base.fence.proof import holes
 from custodes.base.fence.report import FenceReport
-from custodes.services.veiler.messages import Frame, FrameReader, ended_frame, fenced_frame
+from custodes.services.veiler.frames import Frame, FrameReader
+from custodes.services.veiler.messages import (
+    ended_frame,
+    fenced_frame,
+)
 from custodes.services.veiler.ports import MakeVeil
 from custodes.services.veiler.veiler import Veiler
 

@@ -20,10 +20,9 @@ from custodes.services.live import (
     ViewState,
     masked,
 )
+from custodes.services.veiler.frames import Frame, FrameKind
 from custodes.services.veiler.messages import (
     Figures,
-    Frame,
-    FrameKind,
     VeilUnit,
     parse_pace,
     parse_unit,
