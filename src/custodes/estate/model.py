@@ -22,6 +22,8 @@ MAX_PRIORITY = 9
 MAX_STREAMS = 16
 MAX_VIEWS = 16
 MAX_VIEW_NAME = 100
+# What the one view of a camera is called that names none.
+HOME_VIEW = "home"
 MAX_LATITUDE_E7 = 900_000_000
 MAX_LONGITUDE_E7 = 1_800_000_000
 MAX_HEIGHT_CM = 100_000
@@ -155,6 +157,11 @@ class Camera:
             raise InvalidError("streams: one is named twice")
         if len(self.views) > MAX_VIEWS:
             raise InvalidError(f"views: a camera has at most {MAX_VIEWS}, not {len(self.views)}")
+
+    @property
+    def view_names(self) -> tuple[str, ...]:
+        """Its views by name, the first one that which is shown; `home` alone where it names none."""
+        return tuple(view.name for view in self.views) or (HOME_VIEW,)
 
 
 @dataclass(frozen=True, slots=True)
