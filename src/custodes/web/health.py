@@ -79,11 +79,13 @@ class RenditionHealth(Part):
 
     `keys_only`: of a camera without a sub stream, of whose main stream key frames alone are taken.
     `masked_permille`: of the time observed, that in which nothing could be seen; `masked_by` the same by reason.
-    `fences`: those that the veiler has proven; `missing_fences`: those that the kernel lacks.
+    `fences`: those that the veiler has proven; `missing_fences`: those that the kernel lacks. `sharpness_permille`,
+    `exposure_permille`: of the camera's picture itself, by which it is focused and cleaned without a clear view.
     """
 
     camera: Id
     error: Reason
+    exposure_permille: Permille
     fences: Annotated[list[Text], Field(max_length=16)]
     keys_only: bool
     masked_by: Annotated[dict[str, Permille], Field(max_length=32)]
@@ -92,6 +94,7 @@ class RenditionHealth(Part):
     observed_us: Count
     rate_millihertz: Count
     reason: Reason
+    sharpness_permille: Permille
     skipped: Count
     starts: Count
     state: ViewState

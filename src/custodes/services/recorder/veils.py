@@ -108,7 +108,7 @@ class Veils:
         """Why there are no veilers at all, empty where there can be."""
         if self._nursery.is_gone:
             return "the nursery is gone: no camera can be viewed until the recorder is started again"
-        return ""
+        return self._nursery.trouble
 
     async def close(self) -> None:
         """End all veilers, and what they made."""
@@ -136,6 +136,7 @@ def _view(veiling: Veiling, assignment: StreamAssignment) -> Mapping[str, Any]:
     return {
         "camera": assignment.camera.hex(),
         "error": health.last_error,
+        "exposure_permille": health.figures.exposure_permille,
         "fences": [fence.name for fence in health.fences.fences if fence.applied],
         "keys_only": veiling.keys_only,
         "masked_by": {
@@ -147,6 +148,7 @@ def _view(veiling: Veiling, assignment: StreamAssignment) -> Mapping[str, Any]:
         "observed_us": health.observed_us,
         "rate_millihertz": health.rate_millihertz,
         "reason": veiling.state.reason.value,
+        "sharpness_permille": health.figures.sharpness_permille,
         "skipped": health.skipped + health.figures.skipped,
         "starts": health.starts,
         "state": veiling.state.state.value,

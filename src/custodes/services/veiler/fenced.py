@@ -31,7 +31,7 @@ def run_veiler(line: socket.socket, fences: FenceReport, make_veil: MakeVeil) ->
     `fences`: those set already, which this process inherited.
     """
     close_all_but(line.fileno())
-    veil = make_veil()
+    veil, learner = make_veil()
     report = fences + shut_in()
     open_ways = holes()
     if open_ways:
@@ -39,7 +39,7 @@ def run_veiler(line: socket.socket, fences: FenceReport, make_veil: MakeVeil) ->
         _send(line, ended_frame(f"the fence lets through {', '.join(open_ways)} ({missing})"))
         return
     _send(line, fenced_frame(report))
-    veiler = Veiler(veil, SystemClock(), lambda frame: _send(line, frame))
+    veiler = Veiler(veil, learner, SystemClock(), lambda frame: _send(line, frame))
     reader = FrameReader(from_veiler=False)
     try:
         while data := line.recv(RECEIVE_BYTES):

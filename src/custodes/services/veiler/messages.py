@@ -141,7 +141,7 @@ def parse_fences(value: object) -> FenceReport:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Counts since the veiler began, and its rate of now.
+    """Counts since the veiler began, its rate of now, and how sharp and well exposed the camera's picture is.
 
     `decoded`: pictures. `made`: encoded ones, of which `whole` were masked as a whole. `skipped`: access units
     that were not decoded. `late_us`: how long after its arrival the last picture was finished.
@@ -153,13 +153,24 @@ class Figures:
     skipped: int = 0
     rate_hz: int = 1
     late_us: int = 0
+    sharpness_permille: int = 0
+    exposure_permille: int = 0
 
     def frame(self) -> Frame:
         """As a message."""
         return Frame(FrameKind.FIGURES, 0, canon({name: getattr(self, name) for name in _FIGURES}))
 
 
-_FIGURES = ("decoded", "late_us", "made", "rate_hz", "skipped", "whole")
+_FIGURES = (
+    "decoded",
+    "exposure_permille",
+    "late_us",
+    "made",
+    "rate_hz",
+    "sharpness_permille",
+    "skipped",
+    "whole",
+)
 
 
 def parse_figures(body: bytes) -> Figures:
