@@ -74,6 +74,13 @@ class StreamHealth(Part):
     stream: Id
 
 
+class Learning(Part):
+    """How far learning a candidate has come."""
+
+    pictures: Count
+    wanted: Count
+
+
 class RenditionHealth(Part):
     """The de-identified view of a camera; `stream` is the one that it is made of, by which it goes on the bus.
 
@@ -83,11 +90,14 @@ class RenditionHealth(Part):
     `exposure_permille`: of the camera's picture itself, by which it is focused and cleaned without a clear view.
     """
 
+    backgrounds: Count
     camera: Id
     error: Reason
     exposure_permille: Permille
     fences: Annotated[list[Text], Field(max_length=16)]
     keys_only: bool
+    learning: Learning | None
+    learnt: Reason
     masked_by: Annotated[dict[str, Permille], Field(max_length=32)]
     masked_permille: Permille
     missing_fences: Annotated[list[Text], Field(max_length=16)]
