@@ -31,7 +31,7 @@ USERS = {
     "supervisor": (
         "night-shift",
         "supervisor",
-        ["see", "watch", "replay", "read-health", "keep-layouts", "approve-background"],
+        ["see", "watch", "replay", "read-health", "keep-layouts", "backgrounds"],
     ),
     "administrator": (
         "night-shift",

@@ -3,7 +3,7 @@
 import { api, ask, Problem, setSession, type Session } from "../api/client";
 
 export type Right =
-  | "see" | "watch" | "replay" | "approve-background" | "read-health" | "keep-layouts" | "manage-users" | "hold";
+  | "see" | "watch" | "replay" | "backgrounds" | "read-health" | "keep-layouts" | "manage-users" | "hold";
 
 class SessionState {
   now = $state<Session | null>(null);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,15 +15,19 @@ from custodes.adapters.passwords import Passwords
 from custodes.adapters.sql.database import Database
 from custodes.adapters.sql.index.index import SqlIndex
 from custodes.adapters.sql.web.layouts import SqlLayouts
+from custodes.adapters.sql.web.proposals import SqlProposals
 from custodes.adapters.sql.web.users import SqlUsers
 from custodes.base.clock import Clock
 from custodes.base.errors import CustodesError
+from custodes.services.committing import BackgroundDesk
 from custodes.services.following.follower import Following, LedgerFollower, ReadObject
+from custodes.services.office import Office
 from custodes.services.users import Sessions, Users
 from custodes.web.board import HealthBoard
 from custodes.web.figures import Figures
 from custodes.web.live.hub import LiveHub
 from custodes.web.live.source import LiveSource
+from custodes.web.routes.backgrounds import background_routes
 from custodes.web.routes.cameras import camera_routes
 from custodes.web.routes.health import health_routes
 from custodes.web.routes.layouts import layout_routes
@@ -43,12 +47,14 @@ _LOG = structlog.get_logger("web")
 
 @dataclass(frozen=True)
 class ConsoleGround:
-    """What is given. `web`, `index`: web's own databases; `read`: the store's objects; `zone`: an IANA name."""
+    """What is given. `web`, `index`: web's own databases; `read`, `listing`: the store's; `zone`: an IANA name."""
 
     network: bytes
     web: Database
     index: Database
     read: ReadObject
+    listing: Callable[[str], Iterable[str]]
+    office: Office
     live: LiveSource
     volumes: Callable[[], list[Volume]]
     zone: str = "UTC"
@@ -71,6 +77,14 @@ class Console:
         self.hub = LiveHub(ground.live, clock, self._recorder_of)
         self.door = Door(self.sessions, self.follower.register)
         self.figures = Figures(registry)
+        self.backgrounds = BackgroundDesk(
+            ground.network,
+            ground.read,
+            ground.listing,
+            SqlProposals(ground.web),
+            self.follower.commitments,
+            clock,
+        )
         self._ground = ground
         self._board = board
         self._clock = clock
@@ -81,7 +95,22 @@ class Console:
         for part in (
             network_routes(self.follower.register, self._ground.network),
             session_routes(self.door, self._clock, self.figures),
-            camera_routes(self.door, self.states, self.index, self._clock, self._ground.zone),
+            camera_routes(
+                self.door,
+                self.states,
+                self.index,
+                self._clock,
+                self._ground.zone,
+                self.follower.commitments,
+            ),
+            background_routes(
+                self.door,
+                self.backgrounds,
+                self.states,
+                self._ground.office,
+                self._ground.network,
+                self._clock,
+            ),
             health_routes(
                 self.door, self._board, self.states, self._standing, self._ground.volumes, self._clock
             ),

@@ -75,7 +75,7 @@ class StreamHealth(Part):
 
 
 class Learning(Part):
-    """How far learning a candidate has come."""
+    """How far learning a candidate has come; nothing is wanted where none is learnt."""
 
     pictures: Count
     wanted: Count
@@ -96,7 +96,7 @@ class RenditionHealth(Part):
     exposure_permille: Permille
     fences: Annotated[list[Text], Field(max_length=16)]
     keys_only: bool
-    learning: Learning | None
+    learning: Learning
     learnt: Reason
     masked_by: Annotated[dict[str, Permille], Field(max_length=32)]
     masked_permille: Permille

@@ -84,6 +84,8 @@ class ConsoleNetwork:
             web=self.web,
             index=self.index,
             read=self.keeper.store.get,
+            listing=self.keeper.store.list,
+            office=NoOffice(),
             live=BusLiveSource(MemoryBus(self.broker)),
             volumes=lambda: [Volume("store", 1000, 400)],
             zone="Europe/Dublin",

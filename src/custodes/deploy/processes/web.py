@@ -42,11 +42,14 @@ async def run_web(folder: NetworkFolder, fences: FenceReport) -> None:
     registry = CollectorRegistry()
     async with connected(folder, Process(Role.WEB)) as bus, databases(folder) as (web, index):
         await bus.subscribe(EVERY_HEALTH, board.hear)
+        office = BusOffice(bus)
         ground = ConsoleGround(
             network=settings.network,
             web=web,
             index=index,
             read=store.get,
+            listing=store.list,
+            office=office,
             live=BusLiveSource(bus),
             volumes=lambda: [volume_of("store", folder.store)],
             zone=machine_zone(),
@@ -54,7 +57,7 @@ async def run_web(folder: NetworkFolder, fences: FenceReport) -> None:
         console = Console(ground, board, clock, registry)
         app = create_app(
             board,
-            BusOffice(bus),
+            office,
             store,
             settings.network,
             OUTSIDE,

@@ -161,7 +161,10 @@ def _view(veiling: Veiling, assignment: StreamAssignment) -> Mapping[str, Any]:
         "error": health.last_error,
         "exposure_permille": health.figures.exposure_permille,
         "fences": [fence.name for fence in health.fences.fences if fence.applied],
-        "learning": None if progress is None else {"pictures": progress.pictures, "wanted": progress.wanted},
+        "learning": {
+            "pictures": progress.pictures if progress else 0,
+            "wanted": progress.wanted if progress else 0,
+        },
         "learnt": veiling.lesson.outcome,
         "keys_only": veiling.keys_only,
         "masked_by": {

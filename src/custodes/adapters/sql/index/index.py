@@ -10,7 +10,16 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from custodes.adapters.sql.database import Database
-from custodes.adapters.sql.index.schema import CAMERAS, GAPS, METADATA, POSITION, RECORDERS, SPANS, STREAMS
+from custodes.adapters.sql.index.schema import (
+    CAMERAS,
+    GAPS,
+    KEPT,
+    METADATA,
+    POSITION,
+    RECORDERS,
+    SPANS,
+    STREAMS,
+)
 
 # Spans begin within this before the time that they reach into: an epoch's length, and much to spare.
 MAX_SPAN_US = 26 * 3_600_000_000
@@ -59,6 +68,10 @@ class IndexWriter:
         """A camera's newest entry."""
         self._connection.execute(delete(CAMERAS).where(CAMERAS.c.camera == camera))
         self._connection.execute(insert(CAMERAS), {"camera": camera, "body": body})
+
+    def keep(self, entry: int, leaf: bytes) -> None:
+        """An entry that is needed whole."""
+        self._connection.execute(upsert(KEPT).on_conflict_do_nothing(), {"entry": entry, "leaf": leaf})
 
     def open_span(self, span: SpanRow, recorder: bytes) -> None:
         """An epoch begins; nothing of it is accounted for yet."""
@@ -157,6 +170,12 @@ class SqlIndex:
         """Bodies of all cameras' newest entries."""
         with self._database.reading() as connection:
             return [row.body for row in connection.execute(select(CAMERAS.c.body))]
+
+    def kept(self) -> list[tuple[int, bytes]]:
+        """Entries that are needed whole, by index, in order."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(KEPT).order_by(KEPT.c.entry)).all()
+        return [(row.entry, row.leaf) for row in rows]
 
     def spans(self, stream: bytes, from_us: int, to_us: int) -> list[SpanRow]:
         """Of a stream, those that reach into [from_us, to_us), by beginning."""

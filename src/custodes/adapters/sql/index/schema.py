@@ -85,3 +85,16 @@ GAPS = Table(
     PrimaryKeyConstraint("stream", "to_us", "from_us", "reason", name="gaps_pk"),
     sqlite_with_rowid=False,
 )
+
+KEPT = Table(
+    "kept",
+    METADATA,
+    Column("entry", BigInteger, comment="index in the ledger"),
+    Column(
+        "leaf",
+        LargeBinary,
+        nullable=False,
+        comment="the entry's bytes; of recorders, staff, backgrounds: few, and needed whole",
+    ),
+    PrimaryKeyConstraint("entry", name="kept_pk"),
+)
