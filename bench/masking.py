@@ -97,10 +97,12 @@ class Case:
         self.candidate = candidate
         self.ground = scored
         committed = candidate.commit(withhold=True)
-        withheld = committed.withheld if gated else np.zeros_like(committed.withheld)
-        self.background = CommittedBackground(
-            committed.view, committed.condition, committed.grid, committed.picture, withheld
-        )
+        self.background = committed
+        if not gated:
+            nothing = np.zeros_like(committed.withheld)
+            self.background = CommittedBackground(
+                committed.view, committed.condition, committed.grid, candidate.picture, nothing
+            )
 
     @classmethod
     def of(cls, clip: Clip, detector: Finder, gated: bool | None = None) -> Case:

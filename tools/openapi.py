@@ -34,6 +34,7 @@ def document() -> str:
             web=web,
             index=index,
             read=_nothing,
+            listing=lambda _prefix: (),
             live=BusLiveSource(MemoryBus()),
             office=_NoOffice(),
             volumes=list,

@@ -1,4 +1,4 @@
-"""What staff sign: the keys of two people, holds, and a queue of backgrounds. Signatures are checked as the keeper would."""
+"""What staff sign: keys of two people, holds, a queue of backgrounds. Signatures are checked as the keeper would."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from console.dev import models
 from console.dev.pictures import SCENES, empty_street
+from fastapi import FastAPI, HTTPException, Request, Response
+
 from custodes.base.canon import b64u, canon, unb64u
 from custodes.base.errors import CustodesError
 from custodes.base.keys import Signed, SigningKey
@@ -17,7 +19,6 @@ from custodes.cases.scope import EpochSlots, Scope
 from custodes.services.backgrounds import LearnWish, parse_wish
 from custodes.web import wire
 from custodes.web.png import png_of_bgr
-from fastapi import FastAPI, HTTPException, Request, Response
 
 STAFF = (("supervisor-1", "supervisor", bytes([1]) * 32), ("admin-1", "administrator", bytes([2]) * 32))
 NETWORK = bytes.fromhex("5a" * 32)
@@ -42,7 +43,9 @@ class Signing:
         return wire.Entered(entry=self.entry)
 
 
-def signing_routes(app: FastAPI, cameras: dict[str, models.Camera], changing: Changing, seen: Changing) -> None:
+def signing_routes(
+    app: FastAPI, cameras: dict[str, models.Camera], changing: Changing, seen: Changing
+) -> None:
     """GET /staff, POST holds; GET and POST backgrounds, learning."""
     state = Signing(items={one.background: one for one in _candidates(list(cameras.values()))})
     keys = {SigningKey(seed).id: (name, role, SigningKey(seed).public) for name, role, seed in STAFF}
@@ -82,7 +85,12 @@ def signing_routes(app: FastAPI, cameras: dict[str, models.Camera], changing: Ch
         }  # fmt: skip
         scope = [wire.ScopePart(**part) for part in kept.scope.to_json()]
         return wire.HoldDraft(
-            type=HOLD_TYPE, body=body, scope=scope, salt=b64u(kept.salt), from_us=wish.from_us, to_us=wish.to_us
+            type=HOLD_TYPE,
+            body=body,
+            scope=scope,
+            salt=b64u(kept.salt),
+            from_us=wish.from_us,
+            to_us=wish.to_us,
         )
 
     @app.post("/api/v1/holds", operation_id="enter_hold")

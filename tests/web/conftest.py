@@ -50,6 +50,10 @@ def recorder_document(time_us: int, **changes: Any) -> dict[str, Any]:
             {
                 "camera": stream["camera"],
                 "error": "",
+                "exposure_permille": 970,
+                "backgrounds": 0,
+                "learning": {"pictures": 0, "wanted": 0},
+                "learnt": "",
                 "fences": ["no calls outward"],
                 "keys_only": False,
                 "masked_by": {"no-background": 1000},
@@ -58,6 +62,7 @@ def recorder_document(time_us: int, **changes: Any) -> dict[str, Any]:
                 "observed_us": HOUR_US,
                 "rate_millihertz": 8000,
                 "reason": "no-background",
+                "sharpness_permille": 640,
                 "skipped": 4,
                 "starts": 1,
                 "state": "masked",

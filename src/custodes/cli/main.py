@@ -21,6 +21,7 @@ COMMANDS = (
     "serve",
     "case",
     "hold",
+    "background",
     "check",
     "catalogue",
     "keystore",

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from custodes.base.fence.report import FenceReport
+from custodes.deploy.detector import detector_model
 from custodes.deploy.layout import NetworkFolder
 from custodes.deploy.processes.fences import set_fences
 from custodes.deploy.volumes import is_shut_out
@@ -36,7 +37,9 @@ def run(options: argparse.Namespace) -> int:
     folder = NetworkFolder(options.folder.resolve())
     with ExitStack() as ends:
         # Before the fences, behind which no program can be run, and before there is a key to read.
-        nursery = ends.enter_context(closing(Nursery())) if options.role == "recorder" else None
+        nursery = None
+        if options.role == "recorder":
+            nursery = ends.enter_context(closing(Nursery(detector_model(folder))))
         return _run_fenced(options.role, folder, nursery)
 
 

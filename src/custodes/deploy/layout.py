@@ -12,6 +12,7 @@ exchange/                  questions and answers
 store/                     sealed footage, accounts, cases, ledger: what may be mirrored
 spool/                     open reels
 run/                       health of the processes
+person-vehicle.tflite      the detector's model, where it is not the one made at set-up
 """
 
 from __future__ import annotations

@@ -25,6 +25,8 @@ MAX_VIEWS = 16
 MAX_VIEW_NAME = 100
 MAX_ZONES = 32
 WHOLE_PERMILLE = 1000
+# What the one view of a camera is called that names none.
+HOME_VIEW = "home"
 MAX_LATITUDE_E7 = 900_000_000
 MAX_LONGITUDE_E7 = 1_800_000_000
 MAX_HEIGHT_CM = 100_000
@@ -189,6 +191,11 @@ class Camera:
             raise InvalidError(f"views: a camera has at most {MAX_VIEWS}, not {len(self.views)}")
         if len(self.zones) > MAX_ZONES:
             raise InvalidError(f"zones: a camera has at most {MAX_ZONES}, not {len(self.zones)}")
+
+    @property
+    def view_names(self) -> tuple[str, ...]:
+        """Its views by name, the first one that which is shown; `home` alone where it names none."""
+        return tuple(view.name for view in self.views) or (HOME_VIEW,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ class Action(Enum):
     SEE = "see"
     WATCH = "watch"
     REPLAY = "replay"
-    APPROVE_BACKGROUND = "approve-background"
+    BACKGROUNDS = "backgrounds"
     HOLD = "hold"
     READ_HEALTH = "read-health"
     KEEP_LAYOUTS = "keep-layouts"
@@ -36,19 +36,26 @@ class Action(Enum):
         return self in _OF_CAMERA
 
 
-_OF_CAMERA = frozenset({Action.SEE, Action.WATCH, Action.REPLAY, Action.APPROVE_BACKGROUND, Action.HOLD})
+_OF_CAMERA = frozenset({Action.SEE, Action.WATCH, Action.REPLAY, Action.BACKGROUNDS, Action.HOLD})
 
 # A role's line holds what its work needs and nothing else. The administrator aims cameras, so sees what they
 # show now, and has no business with what they showed before; an investigator finds the time to ask for.
 _CONTROL_ROOM = {Action.SEE, Action.WATCH, Action.REPLAY, Action.READ_HEALTH, Action.KEEP_LAYOUTS}
 RIGHTS: Mapping[str, frozenset[Action]] = {
     "operator": frozenset(_CONTROL_ROOM),
-    "supervisor": frozenset(_CONTROL_ROOM | {Action.APPROVE_BACKGROUND, Action.HOLD}),
+    "supervisor": frozenset(_CONTROL_ROOM | {Action.BACKGROUNDS, Action.HOLD}),
     "administrator": frozenset(
-        {Action.SEE, Action.WATCH, Action.READ_HEALTH, Action.KEEP_LAYOUTS, Action.MANAGE_USERS}
+        {
+            Action.SEE,
+            Action.WATCH,
+            Action.BACKGROUNDS,
+            Action.READ_HEALTH,
+            Action.KEEP_LAYOUTS,
+            Action.MANAGE_USERS,
+        }
     ),
     "investigator": frozenset({Action.SEE, Action.REPLAY, Action.KEEP_LAYOUTS}),
-    "data-protection": frozenset(_CONTROL_ROOM | {Action.APPROVE_BACKGROUND}),
+    "data-protection": frozenset(_CONTROL_ROOM),
 }
 
 

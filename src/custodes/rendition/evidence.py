@@ -50,10 +50,11 @@ def third_largest(pixels: Picture) -> npt.NDArray[np.uint8]:
 def differing(evidence: Evidence, withheld: Blocks, settings: MaskSettings) -> Blocks:
     """Blocks to mask: strong or unknown, what is weak beside them, what they enclose, a rim; and what is withheld.
 
-    That a block is withheld is no evidence of anybody beside it: it neither grows nor has a rim.
+    A withheld block is flat in the background, so it is no evidence of anybody: by itself it neither grows nor has a
+    rim. Who differs strongly beside it may be in it too, so what is grown goes into it.
     """
-    strong = (evidence.pixel > settings.strong_level) | evidence.blind
-    weak = (evidence.pixel > settings.weak_level) | (evidence.mean > settings.weak_mean_level)
+    strong = ((evidence.pixel > settings.strong_level) | evidence.blind) & ~withheld
+    weak = (evidence.pixel > settings.weak_level) | (evidence.mean > settings.weak_mean_level) | withheld
     seed = strong.astype(np.uint8)
     for _ in range(settings.grow_steps):
         seed |= cv2.dilate(seed, _SQUARE) & weak.astype(np.uint8)

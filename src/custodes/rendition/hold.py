@@ -39,33 +39,42 @@ class Hold:
 class Beat(Generic[Item]):
     """Keeps the pictures of one step back until it is over, so that all of them get the mask of them all.
 
-    The mask then changes at the steps alone, four a second, and begins up to a step before what it hides comes.
+    The mask then changes at the steps alone, four a second, and begins up to a step before what it hides comes. A step
+    is over when a picture of another one comes, or when none is expected any more; one that then comes all the same
+    is dropped.
     """
 
     step_us: int
     items_limit: int = 64
     _waiting: list[tuple[Item, Mask]] = field(default_factory=list)
+    _over: int = -1
 
-    def add(self, item: Item, mask: Mask) -> list[tuple[Item, Mask]]:
-        """The pictures of the step before, when this one begins another. Errors: InvalidError for too many a step."""
+    def add(self, item: Item, mask: Mask, interval_us: int = 0) -> list[tuple[Item, Mask]]:
+        """The pictures whose step is over; `interval_us` later the next is expected, 0 where that is not known.
+
+        Errors: InvalidError for too many a step.
+        """
         done: list[tuple[Item, Mask]] = []
-        if self._waiting and self._step(self._waiting[-1][1]) != self._step(mask):
+        step = mask.arrived_us // self.step_us
+        if self._waiting and self._waiting[-1][1].arrived_us // self.step_us != step:
             done = self.drain()
+        if step <= self._over:
+            return done
         if len(self._waiting) >= self.items_limit:
             raise InvalidError(f"more than {self.items_limit} pictures in a step of {self.step_us} us")
         self._waiting.append((item, mask))
+        if interval_us and mask.arrived_us + interval_us >= (step + 1) * self.step_us:
+            done += self.drain()
         return done
 
     def drain(self) -> list[tuple[Item, Mask]]:
-        """What waits, with one mask."""
+        """What waits, with one mask; its step is over."""
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return []
+        self._over = waiting[-1][1].arrived_us // self.step_us
         joined = np.logical_or.reduce([mask.blocks for _, mask in waiting])
         reason = next((mask.reason for _, mask in waiting if mask.reason is not None), None)
         return [
             (item, Mask(mask.grid, joined, mask.arrived_us, reason, mask.condition)) for item, mask in waiting
         ]
-
-    def _step(self, mask: Mask) -> int:
-        return mask.arrived_us // self.step_us

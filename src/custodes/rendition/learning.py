@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -13,13 +14,15 @@ from custodes.base.errors import InvalidError, RefusedError
 from custodes.rendition.background import CommittedBackground
 from custodes.rendition.detector import DOUBT, Finder
 from custodes.rendition.evidence import third_largest
-from custodes.rendition.model import box_blocks
-from custodes.rendition.picture import Blocks, Grid, Picture
+from custodes.rendition.model import FILL, box_blocks
+from custodes.rendition.picture import CELL_PX, Blocks, Grid, Picture
+
+Result = TypeVar("Result")
 
 PICTURES_LEAST = 20
 PICTURES_LIMIT = 2_000
 COMPARED = 30
-_STRIP_PX = 32
+_STRIP_PX = 16
 _UNSTEADY_SHARE = 0.35
 _UNSTEADY_LEVEL = 20
 _MARGIN = 0.15
@@ -49,27 +52,48 @@ class Candidate:
         """The detector's greatest doubt over the candidate."""
         return max((alarm.doubt for alarm in self.alarms), default=0.0)
 
+    @property
+    def withheld(self) -> Blocks:
+        """What is never shown when it is committed with what the alarms cover withheld."""
+        boxes = np.array([alarm.box for alarm in self.alarms], dtype=np.float32).reshape(-1, 4)
+        return np.asarray(self.unsteady | box_blocks(boxes, self.grid, _MARGIN))
+
     def commit(self, *, withhold: bool = False) -> CommittedBackground:
         """The background, where the gate lets it pass.
 
-        With `withhold`, who approves it has seen the alarms, and what they cover is never shown. Errors: RefusedError
-        when the detector doubts and nothing was said of it.
+        With `withhold`, what the alarms cover is never shown. All withheld blocks are flat in its picture, so nothing
+        that was doubted is in it. Errors: RefusedError when the detector doubts and nothing was said of it.
         """
         if self.alarms and not withhold:
             raise RefusedError(
                 f"the detector sees a person or vehicle in the background of view {self.view}, {self.condition}: "
                 f"doubt {self.doubt:.2f}, {len(self.alarms)} places, limit {DOUBT}"
             )
-        boxes = np.array([alarm.box for alarm in self.alarms], dtype=np.float32).reshape(-1, 4)
-        withheld = self.unsteady | box_blocks(boxes, self.grid, _MARGIN)
-        return CommittedBackground(self.view, self.condition, self.grid, self.picture, np.asarray(withheld))
+        withheld = self.withheld
+        picture = flattened(self.picture, withheld)
+        return CommittedBackground(self.view, self.condition, self.grid, picture, withheld)
+
+
+def flattened(picture: Picture, withheld: Blocks) -> Picture:
+    """An analysed picture with the withheld blocks of one colour."""
+    flat = picture.copy()
+    flat[np.kron(withheld, np.ones((CELL_PX, CELL_PX), dtype=np.bool_))] = FILL
+    return flat
 
 
 def learn(view: str, condition: str, pictures: Sequence[Picture], detector: Finder) -> Candidate:
+    """All of `learning` at once. Errors: as there."""
+    return _finished(learning(view, condition, pictures, detector))
+
+
+def learning(
+    view: str, condition: str, pictures: Sequence[Picture], detector: Finder
+) -> Generator[None, None, Candidate]:
     """A candidate from pictures of the stream that will be analysed, best spread over minutes.
 
-    Its picture is their median; blocks that differ from it in a third of the pictures are unsteady. Errors:
-    InvalidError for too few or too many pictures or more than one size; DetectorError.
+    Its picture is their median; blocks that differ from it in a third of the pictures are unsteady. Each step takes
+    some milliseconds, so that a view goes on beside it. Errors: InvalidError for too few or too many pictures or more
+    than one size; DetectorError.
     """
     if not PICTURES_LEAST <= len(pictures) <= PICTURES_LIMIT:
         raise InvalidError(
@@ -78,7 +102,7 @@ def learn(view: str, condition: str, pictures: Sequence[Picture], detector: Find
     grid = Grid.of(pictures[0])
     if any(Grid.of(picture) != grid for picture in pictures):
         raise InvalidError("the pictures are not of one size")
-    middle = median(pictures)
+    middle = yield from _median(pictures)
     picture = grid.analyse(middle)
     return Candidate(
         view, condition, grid, picture, _unsteady(picture, pictures, grid), _alarms(middle, detector)
@@ -86,12 +110,25 @@ def learn(view: str, condition: str, pictures: Sequence[Picture], detector: Find
 
 
 def median(pictures: Sequence[Picture]) -> Picture:
-    """The median of each pixel and channel, in strips so that memory stays small."""
-    height = pictures[0].shape[0]
-    strips = [
-        np.median(np.stack([picture[row : row + _STRIP_PX] for picture in pictures]), axis=0)
-        for row in range(0, height, _STRIP_PX)
-    ]
+    """The median of each pixel and channel."""
+    return _finished(_median(pictures))
+
+
+def _finished(steps: Generator[None, None, Result]) -> Result:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            result: Result = done.value
+            return result
+
+
+def _median(pictures: Sequence[Picture]) -> Generator[None, None, Picture]:
+    """The median of each pixel and channel, in strips: memory stays small, and other work goes on between them."""
+    strips = []
+    for row in range(0, pictures[0].shape[0], _STRIP_PX):
+        strips.append(np.median(np.stack([picture[row : row + _STRIP_PX] for picture in pictures]), axis=0))
+        yield
     return np.concatenate(strips).astype(np.uint8)
 
 

@@ -138,7 +138,7 @@ def compare(background: Registered, now: Scene, near: Blocks, settings: MaskSett
     ):
         return Compared(None, Reason.UNLIKE, 0)
     withheld = background.background.withheld
-    allowed = background.scene.voters & ~withheld & ~near
+    allowed = background.voters & ~near
     scene = background.scene
     alike = Likeness.of(scene, now)
     across, down = background.measure(now, alike, allowed)

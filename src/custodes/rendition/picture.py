@@ -81,6 +81,20 @@ class Grid:
         height, width = checked_picture(picture).shape[:2]
         return cls(width, height)
 
+    @classmethod
+    def within(cls, width_px: int, height_px: int) -> Grid:
+        """The largest grid in the left top of a picture of any size; what lies beyond it is never shown.
+
+        Errors: InvalidError for a picture that is too small or too large.
+        """
+        width, height = width_px, height_px
+        while True:
+            block = CELL_PX * max(1, round(width / ANALYSED_PX))
+            fitting = width - width % block, height - height % block
+            if fitting == (width, height):
+                return cls(width, height)
+            width, height = fitting
+
     def analyse(self, picture: Picture) -> Picture:
         """The picture small and smooth, as backgrounds are kept and compared."""
         small = (

@@ -34,13 +34,13 @@ class Points:
     down: Floats
 
     @classmethod
-    def of(cls, scene: Scene) -> Points:
+    def of(cls, scene: Scene, voters: Blocks) -> Points:
         across = cv2.Sobel(scene.luma, cv2.CV_32F, 1, 0, ksize=3) / 8
         down = cv2.Sobel(scene.luma, cv2.CV_32F, 0, 1, ksize=3) / 8
         steep = across * across + down * down
         steep[:2] = steep[-2:] = 0
         steep[:, :2] = steep[:, -2:] = 0
-        steep[~np.kron(scene.voters, np.ones((CELL_PX, CELL_PX), dtype=np.bool_))] = 0
+        steep[~np.kron(voters, np.ones((CELL_PX, CELL_PX), dtype=np.bool_))] = 0
         order = np.argsort(-steep.reshape(-1), kind="stable")[:_POINTS_LIMIT]
         rows, columns = np.unravel_index(order[steep.reshape(-1)[order] > 0], steep.shape)
         return cls(
@@ -54,13 +54,17 @@ class Registered:
 
     background: CommittedBackground
     scene: Scene
+    voters: Blocks
     points: Points
     _shifted: OrderedDict[Shift, Scene] = field(default_factory=OrderedDict)
 
     @classmethod
     def of(cls, background: CommittedBackground) -> Registered:
         scene = Scene.of(background.picture)
-        return cls(background, scene, Points.of(scene))
+        # Beside a withheld block a window holds some of its flat colour, which says nothing of the light.
+        beside = cv2.dilate(background.withheld.astype(np.uint8), np.ones((3, 3), dtype=np.uint8)) > 0
+        voters = np.asarray(scene.voters & ~beside)
+        return cls(background, scene, voters, Points.of(scene, voters))
 
     def measure(self, now: Scene, alike: Likeness, allowed: Blocks) -> tuple[float, float]:
         """How far right and down the picture lies of the background. Units: analysed pixels."""

@@ -12,10 +12,12 @@ from custodes.adapters.bus.subjects import (
     HOLD,
     case,
     close_reels,
+    learn,
     settings,
 )
 from custodes.base.errors import NotFoundError
 from custodes.base.ports import Bus
+from custodes.services.backgrounds import parse_wish
 
 KEEPER_SUBJECTS = {
     "submit": ENTRY_SUBMIT,
@@ -28,8 +30,14 @@ KEEPER_SUBJECTS = {
 }
 DISCLOSER_SUBJECTS = {name: case(name) for name in ("draft", "sign", "view", "status")}
 CLOSE_REELS_S = 3.0
+LEARN_S = 10.0
+LEARN = ("recorder", "learn")
 _SUBJECTS = {"keeper": KEEPER_SUBJECTS, "discloser": DISCLOSER_SUBJECTS}
-OUTSIDE = {"keeper": ("submit", "fetch", "hold", "case", "cosign"), "discloser": tuple(DISCLOSER_SUBJECTS)}
+OUTSIDE = {
+    "keeper": ("submit", "fetch", "hold", "case", "cosign"),
+    "discloser": tuple(DISCLOSER_SUBJECTS),
+    "recorder": ("learn",),
+}
 
 
 class BusOffice:
@@ -40,6 +48,10 @@ class BusOffice:
 
     async def ask(self, service: str, subject: str, question: bytes, timeout_s: float = 30.0) -> bytes:
         """The service's answer. Errors: as refused; UnavailableError; NotFoundError for no such subject."""
+        if (service, subject) == LEARN:
+            # Who it is to stands in the wish itself; the recorder checks that it is meant.
+            _, wish = parse_wish(question)
+            return await self._bus.request(learn(wish.recorder.hex()), question, min(timeout_s, LEARN_S))
         known = _SUBJECTS.get(service, {}).get(subject)
         if known is None:
             raise NotFoundError(f"{service} cannot be asked about {subject!r}")

@@ -15,12 +15,13 @@ from custodes.base.ids import HASH_BYTES, ID_BYTES
 from custodes.base.keys import Signed, SigningKey, key_id, sign_body
 from custodes.base.sealing import PublicSealingKey, SealingKey
 from custodes.custody.roster import RosterChain
-from custodes.estate.model import Stream
+from custodes.estate.model import HOME_VIEW, Stream
 from custodes.estate.rules import check_assurance
 from custodes.ledger import merkle
 from custodes.ledger.checkpoint import SignedCheckpoint, parse_checkpoint
 from custodes.ledger.entries.people import ROSTER_TYPE
 from custodes.ledger.entries.wrapper import Entry, parse_entry
+from custodes.services.committed import check_not_older, committed_backgrounds, staff_keys
 from custodes.services.recorder.settings import CustodianKey, RecorderSettings, StreamAssignment
 
 SETTINGS_TYPE = "custodes/settings/v1"
@@ -143,6 +144,8 @@ def check_settings(
     if last is not None and last.roster not in chain.hashes:
         raise UnverifiedError("the settings go back to an earlier roster")
     proofs = _Parts(entries, chain, recorder)
+    backgrounds = committed_backgrounds(entries, proofs.staff, proofs.cameras)
+    check_not_older(backgrounds, last.backgrounds if last is not None else ())
     if proofs.sealing != key.public:
         raise UnverifiedError("the Recorder entry in the settings is not this recorder's")
     return RecorderSettings(
@@ -165,6 +168,9 @@ def check_settings(
         },
         entry=proofs.entry,
         discloser=chain.roster.discloser.signing,
+        backgrounds=backgrounds,
+        recorders=proofs.recorders,
+        staff=proofs.staff,
     )
 
 
@@ -183,19 +189,24 @@ class _Parts:
         self._recorder = recorder
         self._pools: dict[bytes, Mapping[str, Any]] = {}
         self.cameras: dict[bytes, Mapping[str, Any]] = {}
+        self.recorders: dict[bytes, bytes] = {}
         self.sealing = self.entry = b""
         roster = chain.roster
-        administrators = _administrators(entries)
+        self.staff = staff_keys(entries, chain.genesis.periods.staff_wait_us)
+        administrators = {id_: one.key for id_, one in self.staff.items() if one.role == "administrator"}
+        operators = {key_id(key): key for key in (chain.of(one).operator.signing for one in chain.hashes)}
         certs = []
         for entry in entries[1:]:
             signed = entry.statement.signed
             body = signed.body
-            if signed.type == _ENTRY.format("recorder") and unb64u(body["recorder"]) == recorder:
-                signed.check_signed_by([roster.operator.signing])
-                self.sealing = unb64u(body["sealing"])
-                self.entry = signed.statement_hash()
+            if signed.type == _ENTRY.format("recorder"):
+                _check_one_of(signed, operators, "a Recorder entry is not signed by the operator")
+                self.recorders[unb64u(body["recorder"], ID_BYTES)] = unb64u(body["signing"])
+                if unb64u(body["recorder"]) == recorder:
+                    self.sealing = unb64u(body["sealing"])
+                    self.entry = signed.statement_hash()
             elif signed.type == _ENTRY.format("camera"):
-                _check_one_of(signed, administrators)
+                _check_one_of(signed, administrators, "a Camera entry is not signed by an administrator")
                 self.cameras[unb64u(body["camera"], ID_BYTES)] = body
             elif signed.type == _ENTRY.format("key-cert"):
                 signed.check_signed_by([roster.identities[body["custodian"]]])
@@ -224,28 +235,10 @@ def _check_included(member: Any, checkpoint: SignedCheckpoint) -> Entry:
     return parse_entry(data)
 
 
-def _administrators(entries: Sequence[Entry]) -> dict[bytes, bytes]:
-    """Keys that may sign cameras, by key id: of genesis, and of Staff entries that such a key signed."""
-    genesis = entries[0].statement.signed.body
-    known = {key_id(unb64u(one["key"])): (unb64u(one["key"]), one["role"]) for one in genesis["staff"]}
-    for entry in entries[1:]:
-        signed = entry.statement.signed
-        if signed.type != _ENTRY.format("staff"):
-            continue
-        signers = [known[signature.key] for signature in signed.signatures if signature.key in known]
-        signed.check_signed_by([key for key, _ in signers])
-        roles = {role for _, role in signers}
-        if "administrator" not in roles or len(roles) < 2:
-            raise UnverifiedError("a Staff entry is not signed by an administrator and another role")
-        key = unb64u(signed.body["key"])
-        known[key_id(key)] = (key, signed.body["role"])
-    return {id_: key for id_, (key, role) in known.items() if role == "administrator"}
-
-
-def _check_one_of(signed: Signed, keys: Mapping[bytes, bytes]) -> None:
+def _check_one_of(signed: Signed, keys: Mapping[bytes, bytes], why: str) -> None:
     signer = signed.signatures[0].key if len(signed.signatures) == 1 else b""
     if signer not in keys:
-        raise UnverifiedError("a Camera entry is not signed by an administrator")
+        raise UnverifiedError(why)
     signed.check_signed_by([keys[signer]])
 
 
@@ -293,4 +286,5 @@ def _assignment(
         retention_us=entry["retention_us"],
         priority=member["priority"],
         password=password,
+        views=tuple(view["name"] for view in entry["views"]) or (HOME_VIEW,),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,11 @@ from custodes.adapters.sql.database import Database
 from custodes.adapters.sql.index.index import SqlIndex
 from custodes.adapters.sql.web.access import SqlAccess
 from custodes.adapters.sql.web.layouts import SqlLayouts
+from custodes.adapters.sql.web.proposals import SqlProposals
 from custodes.adapters.sql.web.users import SqlUsers
 from custodes.base.clock import Clock
 from custodes.base.errors import CustodesError
+from custodes.services.committing import BackgroundDesk
 from custodes.services.following.follower import Following, LedgerFollower, ReadObject
 from custodes.services.office import Office
 from custodes.services.users import Sessions, Users
@@ -27,6 +29,7 @@ from custodes.web.board import HealthBoard
 from custodes.web.figures import Figures
 from custodes.web.live.hub import LiveHub
 from custodes.web.live.source import LiveSource
+from custodes.web.routes.backgrounds import background_routes
 from custodes.web.routes.cameras import camera_routes
 from custodes.web.routes.health import health_routes
 from custodes.web.routes.holds import hold_routes
@@ -48,14 +51,15 @@ _LOG = structlog.get_logger("web")
 
 @dataclass(frozen=True)
 class ConsoleGround:
-    """What is given. `web`, `index`: web's own databases; `read`: the store's objects; `zone`: an IANA name."""
+    """What is given. `web`, `index`: web's own databases; `read`, `listing`: the store's; `zone`: an IANA name."""
 
     network: bytes
     web: Database
     index: Database
     read: ReadObject
-    live: LiveSource
+    listing: Callable[[str], Iterable[str]]
     office: Office
+    live: LiveSource
     volumes: Callable[[], list[Volume]]
     zone: str = "UTC"
     passwords: Passwords | None = None
@@ -78,6 +82,14 @@ class Console:
         self.door = Door(self.sessions, self.follower.register)
         self.figures = Figures(registry)
         self.access = AccessCounter(SqlAccess(ground.web), clock)
+        self.backgrounds = BackgroundDesk(
+            ground.network,
+            ground.read,
+            ground.listing,
+            SqlProposals(ground.web),
+            self.follower.commitments,
+            clock,
+        )
         self._ground = ground
         self._board = board
         self._clock = clock
@@ -88,11 +100,26 @@ class Console:
         for part in (
             network_routes(self.follower.register, self._ground.network),
             session_routes(self.door, self._clock, self.figures),
-            camera_routes(self.door, self.states, self.index, self._clock, self._ground.zone),
+            camera_routes(
+                self.door,
+                self.states,
+                self.index,
+                self._clock,
+                self._ground.zone,
+                self.follower.commitments,
+            ),
+            background_routes(
+                self.door,
+                self.backgrounds,
+                self.states,
+                self._ground.office,
+                self._ground.network,
+                self._clock,
+            ),
             health_routes(
                 self.door, self._board, self.states, self._standing, self._ground.volumes, self._clock
             ),
-            staff_routes(self.door, self.index),
+            staff_routes(self.door, self.follower.commitments),
             hold_routes(
                 self.door, self.index, self.follower.register, self._ground.network, self._ground.office
             ),

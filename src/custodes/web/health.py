@@ -74,24 +74,37 @@ class StreamHealth(Part):
     stream: Id
 
 
+class Learning(Part):
+    """How far learning a candidate has come; nothing is wanted where none is learnt."""
+
+    pictures: Count
+    wanted: Count
+
+
 class RenditionHealth(Part):
     """The de-identified view of a camera; `stream` is the one that it is made of, by which it goes on the bus.
 
     `keys_only`: of a camera without a sub stream, of whose main stream key frames alone are taken.
     `masked_permille`: of the time observed, that in which nothing could be seen; `masked_by` the same by reason.
-    `fences`: those that the veiler has proven; `missing_fences`: those that the kernel lacks.
+    `fences`: those that the veiler has proven; `missing_fences`: those that the kernel lacks. `sharpness_permille`,
+    `exposure_permille`: of the camera's picture itself, by which it is focused and cleaned without a clear view.
     """
 
+    backgrounds: Count
     camera: Id
     error: Reason
+    exposure_permille: Permille
     fences: Annotated[list[Text], Field(max_length=16)]
     keys_only: bool
+    learning: Learning
+    learnt: Reason
     masked_by: Annotated[dict[str, Permille], Field(max_length=32)]
     masked_permille: Permille
     missing_fences: Annotated[list[Text], Field(max_length=16)]
     observed_us: Count
     rate_millihertz: Count
     reason: Reason
+    sharpness_permille: Permille
     skipped: Count
     starts: Count
     state: ViewState

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from custodes.base.clock import SECOND_US, Clock
 from custodes.estate.model import Camera, Mount
+from custodes.services.following.commitments import Commitments
 from custodes.web import wire
 from custodes.web.board import HealthBoard, View
+from custodes.web.health import Learning
 from custodes.web.status import WORST_FIRST, ShownState
 
 KEPT_US = SECOND_US // 2
@@ -92,6 +94,16 @@ class CameraStates:
         self.look()
         return self._views.get(camera.id.hex())
 
+    def learning(self, camera: Camera) -> list[tuple[Learning, str]]:
+        """What is being learnt of a camera, and what became of the last time where that came to nothing."""
+        return [
+            (one.learning, one.learnt)
+            for heard in self._board.view().recorders
+            if not heard.stale
+            for one in heard.document.renditions
+            if one.camera == camera.id.hex() and (one.learning.wanted or one.learnt)
+        ]
+
     def camera(self, camera: Camera) -> tuple[StreamNow, Mapping[bytes, StreamNow]]:
         """The worst of a camera's streams, and each of them."""
         streams = {stream.id: self.stream(stream.id) for stream in camera.streams}
@@ -137,7 +149,7 @@ class CameraStates:
         return seen.since_us
 
 
-def camera_wire(camera: Camera, states: CameraStates, zone: str) -> wire.Camera:
+def camera_wire(camera: Camera, states: CameraStates, zone: str, commitments: Commitments) -> wire.Camera:
     """A camera as the API tells it."""
     worst, streams = states.camera(camera)
     view = states.view(camera)
@@ -188,7 +200,28 @@ def camera_wire(camera: Camera, states: CameraStates, zone: str) -> wire.Camera:
         reason=worst.reason,
         since_us=worst.since_us,
         view=view.to_wire() if view is not None else None,
+        backgrounds=_backgrounds(camera, commitments),
     )
+
+
+def _backgrounds(camera: Camera, commitments: Commitments) -> list[wire.CommittedView]:
+    known = sorted(commitments.of_camera(camera.id), key=lambda one: one.entry)
+    return [
+        wire.CommittedView(
+            view=name,
+            committed=[
+                wire.Commitment(
+                    condition=one.committed.condition,
+                    background=one.committed.background.hex(),
+                    entry=one.entry,
+                    since_us=one.since_us,
+                )
+                for one in known
+                if one.committed.view == name
+            ],
+        )
+        for name in camera.view_names
+    ]
 
 
 def _mount(mount: Mount | None) -> wire.Mount | None:

@@ -64,6 +64,22 @@ class Mount(Part):
     height_cm: int
 
 
+class Commitment(Part):
+    """A background that a view is compared with, by its entry in the ledger."""
+
+    condition: str
+    background: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+    entry: int
+    since_us: Us
+
+
+class CommittedView(Part):
+    """A view by name, `home` where a camera names none, and what is committed for it."""
+
+    view: str
+    committed: list[Commitment]
+
+
 class View(Part):
     """A fixed direction. Units: hundredths of a degree, clockwise from true north."""
 
@@ -180,6 +196,7 @@ class Camera(Part):
     reason: str
     since_us: Us | None
     view: ViewNow | None
+    backgrounds: list[CommittedView]
 
 
 class Cameras(Part):
@@ -340,6 +357,82 @@ class UserChange(Part):
     role: Role | None = None
     reach: Reach | None = None
     password: Annotated[str, Field(max_length=MAX_PASSWORD_BYTES)] | None = None
+
+
+class Background(Part):
+    """A background that a recorder has learnt, and how far it has come. Units: shares in thousandths.
+
+    `revision`: its own where it is committed, else the one that it would get. `proposed_by`: a pseudonym.
+    `withdrawing`: it is committed, and what is proposed is to withdraw it.
+    """
+
+    background: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+    camera: Id
+    camera_name: str
+    stream: Id
+    view: str
+    condition: str
+    state: Literal["candidate", "proposed", "committed", "refused"]
+    doubt_permille: int
+    alarms: int
+    withheld_permille: int
+    exposure_permille: int
+    sharpness_permille: int
+    pictures: int
+    made_us: Us
+    revision: int
+    proposed_by: str | None
+    withdrawing: bool
+
+
+class Learning(Part):
+    """A camera that is learning (`wanted` over 0), or whose last learning came to nothing (`outcome` says why)."""
+
+    camera: Id
+    pictures: int
+    wanted: int
+    outcome: str
+
+
+class Backgrounds(Part):
+    """What recorders have learnt, most doubted first, and what they are learning."""
+
+    items: list[Background]
+    learning: list[Learning]
+
+
+class SignedStatement(Part):
+    """A signed object with one signature."""
+
+    statement: dict[str, Any]
+
+
+class Entered(Part):
+    """The index of an entry of the ledger."""
+
+    entry: int
+
+
+class LearningWish(Part):
+    """What is to be learnt; without figures as many pictures over as long as is usual."""
+
+    view: Annotated[str, Field(min_length=1, max_length=64)]
+    condition: Annotated[str, Field(min_length=1, max_length=64)]
+    withhold: bool
+    pictures: Annotated[int, Field(ge=20, le=240)] | None = None
+    least_us: Us | None = None
+
+
+class Draft(Part):
+    """A body that is to be signed."""
+
+    body: dict[str, Any]
+
+
+class LearningBegun(Part):
+    """The recorder has begun to gather so many pictures."""
+
+    wanted: int
 
 
 class Problem(BaseModel):

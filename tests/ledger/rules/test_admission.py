@@ -11,6 +11,7 @@ from custodes.base.canon import b64u
 from custodes.base.clock import DAY_US, HOUR_US, MINUTE_US
 from custodes.base.errors import BugError, CustodesError, UnverifiedError
 from custodes.base.keys import Signed, SigningKey, sign_body
+from custodes.ledger.rules.backgrounds import in_force
 from custodes.ledger.rules.refusal import rule_of
 
 Case = tuple[str, dict[str, Any], str]
@@ -748,3 +749,48 @@ def test_what_is_not_there(town: Town) -> None:
         _ = type(state)().genesis
     with pytest.raises(CustodesError):
         _ = type(state)().roster
+
+
+def test_backgrounds_need_two_who_commit_and_follow_one_another(town: Town) -> None:
+    pair = [town.administrator.key, town.supervisor.key]
+    none = b64u(make_id("none"))
+    try_all(
+        town,
+        [
+            ("background", {"signers": pair[:1]}, "signature"),
+            ("background", {"signers": [pair[0], town.investigator.key]}, "signature"),
+            ("background", {"signers": [*pair, town.investigator.key]}, "signature"),
+            ("background", {"camera": none}, "background-camera"),
+            ("background", {"stream": none}, "background-camera"),
+            ("background", {"view": "home"}, "background-view"),
+            ("background", {"revision": 2}, "background-revision"),
+            ("background", {"background": ""}, "background-withdraw"),
+        ],
+    )
+    town.admit("background")
+    try_all(town, [("background", {"revision": 1, "doubt_permille": 1}, "background-revision")])
+    place = (town.stream, "crossing", "day")
+    assert [one.background for one in in_force(town.state.facts)] == [digest("background/1")]
+    town.admit("background", background="")
+    assert town.state.facts.backgrounds[place].revision == 2
+    assert in_force(town.state.facts) == []
+    try_all(town, [("background", {"background": ""}, "background-withdraw")])
+    town.admit("background")
+    assert [one.revision for one in in_force(town.state.facts)] == [3]
+
+
+def test_a_background_of_a_view_that_is_gone_is_not_in_force(town: Town) -> None:
+    town.admit("background")
+    town.admit("camera", views=[])
+    assert in_force(town.state.facts) == []
+    town.admit("background", view="home")
+    assert [one.view for one in in_force(town.state.facts)] == ["home"]
+
+
+def test_staff_who_wait_commit_no_background(town: Town) -> None:
+    new = signing_key("staff/new-1")
+    town.admit("staff", role="supervisor")
+    signed = town.make("background", signers=[town.administrator.key, new])
+    expect(town, "signature", signed)
+    town.advance(DAY_US)
+    town.admit_signed(signed)

@@ -16,10 +16,8 @@ from veiling.footage import Camera, unit_frame
 from custodes.base.clock import SystemClock
 from custodes.services.live import Reason, masked, parse_state
 from custodes.services.recorder.nursery import Nursery
+from custodes.services.veiler.frames import Frame, FrameKind, FrameReader
 from custodes.services.veiler.messages import (
-    Frame,
-    FrameKind,
-    FrameReader,
     parse_ended,
     parse_fenced,
 )
@@ -33,7 +31,7 @@ import os, socket, sys
 from custodes.base.fence.report import FenceReport
 from custodes.services.veiler import fenced, nursery
 fences = nursery.nursery_fences()
-nursery._warm()
+nursery._warm(None)
 told = os.dup(1)
 others = os.getppid()
 fenced.close_all_but(told)
@@ -239,12 +237,11 @@ WITHOUT_A_FENCE = """
 import socket, sys
 from custodes.base.fence.report import Fence, FenceReport
 from custodes.services.veiler import fenced
-from custodes.services.veiler.whole import WholeVeil
 # As on a kernel without seccomp.
 fenced.restrict_calls = lambda: Fence("no calls outward", False, "the kernel refuses seccomp")
 fenced.close_all_but = lambda kept: None
 with socket.socket(fileno=int(sys.argv[1])) as line:
-    fenced.run_veiler(line, FenceReport(), WholeVeil)
+    fenced.run_veiler(line, FenceReport(), lambda: (None, None))
 """
 
 

@@ -9,14 +9,16 @@ from hypothesis import strategies as st
 from custodes.base.errors import InvalidError
 from custodes.base.fence.report import Fence, FenceReport
 from custodes.media.packets import Codec, ParameterSets
-from custodes.services.veiler.messages import (
+from custodes.services.veiler.frames import (
     MAX_FROM_VEILER_BYTES,
     MAX_TO_VEILER_BYTES,
-    RATES_HZ,
-    Figures,
     Frame,
     FrameKind,
     FrameReader,
+)
+from custodes.services.veiler.messages import (
+    RATES_HZ,
+    Figures,
     VeilUnit,
     ended_frame,
     fenced_frame,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from scenery import Told
 from veiling.footage import Camera, is_flat, pictures_of, street, unit_frame
 
 from custodes.adapters.av.pictures import Picture
@@ -13,22 +14,33 @@ from custodes.base.clock import SECOND_US, ManualClock
 from custodes.base.errors import InvalidError
 from custodes.media.mp4.fragments import check_boxes
 from custodes.services.live import LiveState, Reason, ViewState, masked, parse_state
-from custodes.services.veiler.messages import Figures, Frame, FrameKind, pace_frame, parse_figures
-from custodes.services.veiler.ports import Veil, Veiled
+from custodes.services.veiler.frames import Frame, FrameKind
+from custodes.services.veiler.learning import Gathering
+from custodes.services.veiler.masking import MaskVeil
+from custodes.services.veiler.messages import (
+    Figures,
+    Ground,
+    ground_frame,
+    pace_frame,
+    parse_figures,
+)
+from custodes.services.veiler.ports import Arrival, Veil, Veiled
 from custodes.services.veiler.veiler import Veiler
-from custodes.services.veiler.whole import WholeVeil
 
 
 class HalfVeil:
     """Shows the left half: a veil with something to see."""
 
-    def configure(self, data: bytes) -> None:
-        if data != b"known":
+    def configure(self, ground: Ground) -> None:
+        if ground.files != (b"known",):
             raise InvalidError("unknown")
 
-    def veil(self, picture: Picture, arrived_us: int) -> Veiled:
+    def veil(self, picture: Picture, arrival: Arrival, interval_us: int) -> list[Veiled]:
         picture[:, picture.shape[1] // 2 :] = 72
-        return Veiled(picture, Reason.NONE, 500)
+        return [Veiled(arrival, picture, Reason.NONE, 500)]
+
+    def drain(self) -> list[Veiled]:
+        return []
 
 
 class BrokenVeil(HalfVeil):
@@ -37,30 +49,45 @@ class BrokenVeil(HalfVeil):
     def __init__(self, result: object) -> None:
         self.result = result
 
-    def veil(self, picture: Picture, arrived_us: int) -> Veiled:
+    def veil(self, picture: Picture, arrival: Arrival, interval_us: int) -> list[Veiled]:
         if isinstance(self.result, Exception):
             raise self.result
-        return Veiled(self.result, Reason.NONE, 0)  # type: ignore[arg-type]
+        return [Veiled(arrival, self.result, Reason.NONE, 0)]  # type: ignore[arg-type]
 
 
 class Telltale(HalfVeil):
     """Says that all is masked and hands over the clear picture."""
 
-    def veil(self, picture: Picture, arrived_us: int) -> Veiled:
-        return Veiled(picture, Reason.TOO_DARK, 3)
+    def veil(self, picture: Picture, arrival: Arrival, interval_us: int) -> list[Veiled]:
+        return [Veiled(arrival, picture, Reason.TOO_DARK, 3)]
+
+
+class LateVeil(HalfVeil):
+    """Keeps each picture back until the next one."""
+
+    def __init__(self) -> None:
+        self.kept: list[Veiled] = []
+
+    def veil(self, picture: Picture, arrival: Arrival, interval_us: int) -> list[Veiled]:
+        done, self.kept = self.kept, super().veil(picture, arrival, interval_us)
+        return done
+
+    def drain(self) -> list[Veiled]:
+        done, self.kept = self.kept, []
+        return done
 
 
 @dataclass
 class Fed:
     """A veiler, its camera, and what it sent."""
 
-    veil: Veil = field(default_factory=WholeVeil)
+    veil: Veil = field(default_factory=lambda: MaskVeil(Told()))
     camera: Camera = field(default_factory=Camera)
     clock: ManualClock = field(default_factory=ManualClock)
     sent: list[Frame] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.veiler = Veiler(self.veil, self.clock, self.sent.append)
+        self.veiler = Veiler(self.veil, Gathering(Told()), self.clock, self.sent.append)
         self.veiler.take(self.camera.sets())
 
     def give(self, late_us: int = 0, **flags: bool) -> None:
@@ -145,7 +172,7 @@ def test_backgrounds_that_are_not_understood_mask_everything() -> None:
     fed.play(2)
     fed.veiler.take(Frame(FrameKind.GROUND, 0, b"of another version"))
     fed.play(2)
-    fed.veiler.take(Frame(FrameKind.GROUND, 0, b"known"))
+    fed.veiler.take(ground_frame((b"known",), ()))
     fed.play(2)
     assert [state.reason for state in fed.states()] == [Reason.NONE, Reason.FAULT, Reason.NONE]
     assert [is_flat(picture) for picture in fed.shown()] == [False, False, True, True, False, False]
@@ -212,6 +239,25 @@ def test_after_a_hole_nothing_is_shown_until_a_key_frame(flag: str, reason: Reas
     assert fed.states()[-1].state is ViewState.LIVE
 
 
+def test_pictures_that_were_kept_back_come_in_order_before_what_is_missing() -> None:
+    fed = Fed(LateVeil())
+    fed.veiler.take(pace_frame(8))
+    fed.play(2.3)
+    fed.give(loss_before=True)
+    assert fed.states()[-1] == masked(Reason.DAMAGED)
+    times = [frame.at_us for frame in fed.of(FrameKind.KEY, FrameKind.FRAGMENT)]
+    assert times == sorted(times)
+    assert [is_flat(picture) for picture in fed.shown()][-2:] == [False, True]
+
+
+def test_it_says_how_sharp_and_well_exposed_the_picture_is() -> None:
+    fed = Fed()
+    fed.play(2)
+    sharp = fed.figures()
+    assert 100 < sharp.sharpness_permille <= 1000
+    assert 900 < sharp.exposure_permille <= 1000
+
+
 def test_it_begins_at_a_key_frame() -> None:
     fed = Fed(HalfVeil())
     fed.camera.unit(0)
@@ -271,7 +317,7 @@ def test_key_frames_that_stand_alone() -> None:
 
 def test_sets_that_cannot_be_read() -> None:
     fed = Fed()
-    fed.veiler = Veiler(WholeVeil(), fed.clock, fed.sent.append)
+    fed.veiler = Veiler(fed.veil, Gathering(Told()), fed.clock, fed.sent.append)
     fed.give()
     assert fed.states() == [masked(Reason.STARTING)]
     with pytest.raises(InvalidError):

@@ -269,6 +269,23 @@ class Town:
         }
         return body, [self.administrator.key]
 
+    def _background(self, changes: dict[str, Any]) -> tuple[dict[str, Any], list[SigningKey]]:
+        stream, view = b64u(self.stream), changes.get("view", "crossing")
+        place = (self.stream, view, changes.get("condition", "day"))
+        known = self.state.facts.backgrounds.get(place)
+        revision = known.revision + 1 if known else 1
+        body = {
+            "background": b64u(digest(f"background/{revision}")),
+            "camera": b64u(self.camera),
+            "condition": "day",
+            "doubt_permille": 480,
+            "revision": revision,
+            "stream": stream,
+            "view": view,
+            "withheld_permille": 390,
+        }
+        return body, [self.administrator.key, self.supervisor.key]
+
     def _key_cert(self, changes: dict[str, Any]) -> tuple[dict[str, Any], list[SigningKey]]:
         index, key = self._by_custodian(changes)
         number = changes.get("number", len(self.state.key_certs(index)) + 1)

@@ -144,6 +144,7 @@ class Story:
         self.refuse("camera-streams", "camera", streams=[*main, {**sub, "assurance": "lower"}])
         self.refuse("members", "camera", streams=[*main, {**sub, "assurance": "none"}])
         self.refuse("members", "camera", streams=[*main, sub])
+        self._commit(main)
         self.refuse_all(
             "key-cert",
             [
@@ -156,6 +157,41 @@ class Story:
             town.admit("key-cert", custodian=custodian.index)
         self.refuse("pool-new", "pool", recorder=b64u(make_id("none")))
         town.admit("pool")
+
+    def _commit(self, main: list[dict[str, str]]) -> None:
+        town = self.town
+        pair = [town.administrator.key, town.supervisor.key]
+        self.refuse_all(
+            "background",
+            [
+                ("members", {"background": ...}),
+                ("members", {"background": b64u(bytes(16))}),
+                ("members", {"condition": ""}),
+                ("members", {"view": "x" * 65}),
+                ("members", {"doubt_permille": 1001}),
+                ("members", {"revision": 0}),
+                ("signature", {"signers": pair[:1]}),
+                ("signature", {"signers": [*pair, town.investigator.key]}),
+                ("signature", {"signers": [town.administrator.key, town.investigator.key]}),
+                ("signature", {"signers": [town.keeper.signing, town.supervisor.key]}),
+                ("signature", {"signers": [signing_key("staff/new-1"), town.supervisor.key]}),
+                ("background-camera", {"camera": b64u(make_id("none"))}),
+                ("background-camera", {"stream": b64u(make_id("none"))}),
+                ("background-view", {"view": "home"}),
+                ("background-revision", {"revision": 2}),
+                ("background-withdraw", {"background": ""}),
+            ],
+        )
+        first = town.make("background")
+        town.admit_signed(first)
+        self.refuse_signed("once", first)
+        self.refuse("background-revision", "background", revision=1, condition="day", doubt_permille=0)
+        self.refuse("background-revision", "background", revision=3)
+        town.admit("background", condition="night")
+        town.admit("background", condition="night", background="")
+        self.refuse("background-withdraw", "background", condition="night", background="")
+        town.admit("background", condition="night")
+        town.admit("background", doubt_permille=0)
 
     def _record(self) -> None:
         town = self.town

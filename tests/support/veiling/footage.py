@@ -11,7 +11,11 @@ import numpy as np
 
 from custodes.adapters.av.pictures import Picture, PictureEncoder
 from custodes.services.live import split_init
-from custodes.services.veiler.messages import Frame, FrameKind, VeilUnit, join_sets
+from custodes.services.veiler.frames import Frame, FrameKind
+from custodes.services.veiler.messages import (
+    VeilUnit,
+    join_sets,
+)
 
 SIZE_PX = (320, 192)
 

@@ -97,6 +97,7 @@ class ConsoleNetwork:
             web=self.web,
             index=self.index,
             read=self.keeper.store.get,
+            listing=self.keeper.store.list,
             live=BusLiveSource(MemoryBus(self.broker)),
             office=KeepersOffice(self.keeper),
             volumes=lambda: [Volume("store", 1000, 400)],

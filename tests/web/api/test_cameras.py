@@ -48,6 +48,10 @@ def _rendition(
     return {
         "camera": known.id.hex(),
         "error": "",
+        "exposure_permille": 970,
+        "backgrounds": 0,
+        "learning": {"pictures": 0, "wanted": 0},
+        "learnt": "",
         "fences": [],
         "keys_only": True,
         "masked_by": by or {},
@@ -56,6 +60,7 @@ def _rendition(
         "observed_us": SECOND_US,
         "rate_millihertz": 1000,
         "reason": reason,
+        "sharpness_permille": 640,
         "skipped": 0,
         "starts": 1,
         "state": state,

@@ -29,7 +29,13 @@ REACHES = ("everything", "a site", "a camera", "nothing")
 TILES = {"grid": 4, "tiles": []}
 NOTHING_SIGNED = {"statement": {"type": "custodes/entry/camera/v1", "body": {}, "signatures": []}}
 # Answers to whoever may ask, when there is nothing that could be done.
-RIGHT_BUT_NOTHING_THERE = ("nothing of that time is there to be kept", "statement: must be of type")
+RIGHT_BUT_NOTHING_THERE = (
+    "nothing of that time is there to be kept",
+    "statement: must be of type",
+    "there is no such background",
+    "no recorder that is heard of has this camera",
+    "learning is asked for by a",
+)
 EVERYONE = {"everything": True, "sites": [], "cameras": []}
 
 
@@ -116,9 +122,11 @@ async def _try(net: ConsoleNetwork, visit: Visit, way: Way, camera: str) -> int:
         options = {"params": {"from_us": 0, "to_us": HOUR_US}}
     elif way.path.endswith("/holds/draft"):
         options = {"json": {"from_us": 0, "to_us": HOUR_US, "until_us": HOUR_US}}
-    elif way.path == "/holds":
+    elif way.path.endswith("/learning/draft"):
+        options = {"json": {"view": "crossing", "condition": "day", "withhold": True}}
+    elif way.path == "/holds" or way.path.endswith(("/learning", "/proposal", "/approval")):
         options = {"json": NOTHING_SIGNED}
-    answer = await visit.ask(way.method, PREFIX + path.replace("{camera}", camera), **options)
+    answer = await visit.ask(way.method, PREFIX + path.replace("{camera}", camera).replace("{background}", "cd" * 32), **options)
     if "target" in {user.name for user in net.console.users.all()}:
         net.console.users.remove("target")
     if any(words in answer.text for words in RIGHT_BUT_NOTHING_THERE):

@@ -21,7 +21,7 @@ async def test_who_is_signed_in(net: ConsoleNetwork) -> None:
         "name": "ada",
         "role": "administrator",
         "reach": {"everything": True, "sites": [], "cameras": []},
-        "rights": ["keep-layouts", "manage-users", "read-health", "see", "watch"],
+        "rights": ["backgrounds", "keep-layouts", "manage-users", "read-health", "see", "watch"],
         "csrf_token": visit.csrf,
         "expires_us": net.clock.utc_us() + ABSOLUTE_US,
         "time_us": net.clock.utc_us(),

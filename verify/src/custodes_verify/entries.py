@@ -147,6 +147,16 @@ SCHEMAS: dict[str, Reader] = {
         views=listed(_VIEW, 16),
         zones=listed(_ZONE, 32),
     ),
+    "background": _entry(
+        background=binary(0, 32),
+        camera=ID,
+        condition=text(64),
+        doubt_permille=integer(0, 1000),
+        revision=COUNT,
+        stream=ID,
+        view=text(64),
+        withheld_permille=integer(0, 1000),
+    ),
     "key-cert": _entry(
         custodian=_INDEX,
         destroy_after_us=INSTANT,

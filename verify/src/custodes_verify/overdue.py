@@ -95,6 +95,7 @@ def state_claims(ledger: Ledger, report: Report) -> None:
         report.claim(
             "administrators", f"LOWER ASSURANCE of {len(lower)} streams ({names}): {LOWER_ASSURANCE}"
         )
+    _tell_backgrounds(state, report)
     _claim_recorders(state, report)
     if counts.get("lost"):
         report.claim("the keeper", f"{counts['lost']} spools were lost: those envelopes stay claims")
@@ -103,6 +104,26 @@ def state_claims(ledger: Ledger, report: Report) -> None:
     if counts.get("late"):
         report.prove(f"{counts['late']} entries came late and are marked so")
     report.skip("roots of pools against their keys, salts and case files: they are not public")
+
+
+def _tell_backgrounds(state: State, report: Report) -> None:
+    """By camera, which backgrounds are in force since when, by whose keys; what they show only staff can see."""
+    for (stream, view, condition), one in sorted(state.backgrounds.items()):
+        camera = state.cameras[one.camera]
+        if not one.hash or view not in camera.views:
+            continue
+        keys = " and ".join(key.hex() for key in one.signers)
+        where = f"camera {camera.name} ({stream.hex()[:8]}), view {view}, {condition}"
+        report.prove(
+            f"{where}: background {one.hash.hex()} (revision {one.revision}) is committed"
+            f" since {instant(one.since_us)} by the staff keys {keys}"
+        )
+        doubt, withheld = one.doubt_permille, one.withheld_permille
+        report.claim(
+            f"the staff keys {keys}", f"{where}: doubt {doubt} ‰, {withheld} ‰ withheld in that background"
+        )
+    if state.backgrounds:
+        report.skip("what committed backgrounds show: their pictures are not public")
 
 
 def _claim_custody(state: State, report: Report) -> None:

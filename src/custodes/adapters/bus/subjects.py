@@ -86,6 +86,7 @@ PLAN: tuple[Route, ...] = (
     Route("settings.{id}", _RECORDER, _KEEPER, True, Side.SENDER, "a page of a recorder's settings"),
     Route("settings.changed.{id}", _KEEPER, _RECORDER, False, Side.RECEIVER, "that settings are newer"),
     Route("reels.close.{id}", _DISCLOSER, _RECORDER, True, Side.RECEIVER, "that a case waits for reels"),
+    Route("learn.{id}", _WEB, _RECORDER, True, Side.RECEIVER, "staff's wish to learn a background"),
     Route("fetch", _WEB, _KEEPER, True, None, "a custodian's signed Fetch; answered with its message"),
     Route("hold", _WEB, _KEEPER, True, None, "staff's wish for a full hold; answered with the hold"),
     Route("case-of", _WEB, _KEEPER, True, None, "which case a request belongs to"),
@@ -133,6 +134,11 @@ def settings_changed(recorder_id: str) -> str:
 def close_reels(recorder_id: str) -> str:
     """Where a recorder is told that a case waits for its reels."""
     return _fill("reels.close", recorder_id)
+
+
+def learn(recorder_id: str) -> str:
+    """Where a recorder is asked to learn a background."""
+    return _fill("learn", recorder_id)
 
 
 def case(act: str) -> str:

@@ -36,9 +36,9 @@ class DemoCameras:
         self.clips = clips
         self._loop = loop
 
-    def url(self, place: str) -> str:
-        """Where a camera's main stream is."""
-        return self.fleet.url(camera_name(place))
+    def url(self, place: str, stream: str = "main") -> str:
+        """Where a camera's stream is."""
+        return self.fleet.url(camera_name(place), stream)
 
     def truth(self, place: str) -> list[tuple[int, str, bool]]:
         """What a camera sent: (UTC of sending, SHA-256 of the access unit, whether it was delivered)."""
@@ -83,7 +83,7 @@ def _specs(clips: list[DemoClip]) -> list[CameraSpec]:
         specs.append(
             CameraSpec(
                 camera_name(place),
-                (StreamSpec("main", clip.source, clip.encoding),),
+                tuple(StreamSpec(kind, clip.source, clip.encoding) for kind in ("main", "sub")),
                 user="recorder",
                 password=PASSWORD,
                 schemes=(Scheme.DIGEST_SHA256, Scheme.DIGEST_MD5, Scheme.BASIC),

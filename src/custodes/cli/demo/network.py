@@ -89,7 +89,7 @@ class DemoNetwork:
                 "--legal-basis", "Municipal act on public order, section 12",
                 "--responsible-body", "Harbour Town, Department of Public Safety", "--review-date", review,
                 "--at", at, "--height-m", height_m, *(word for view in views for word in ("--view", view)),
-                "--retention", "24h", "--main", cameras.url(place),
+                "--retention", "24h", "--main", cameras.url(place), "--sub", cameras.url(place, "sub"),
                 "--username", "recorder", "--password-file", password,
             )  # fmt: skip
 

@@ -46,7 +46,9 @@ class DemoReport:
             "the export is what the camera sent": self.export_identical and self.export_access_units > 0,
             "nothing outside the grant opens": not self.outside_grant_opened,
             "a refused case does not open": not self.refused_case_opened,
-            f"{cameras} views show a picture": self.rendition.get("streams_live") == cameras,
+            "every view with a committed background is live": bool(self.rendition.get("committed"))
+            and self.rendition.get("streams_live") == self.rendition.get("committed"),
+            f"{cameras} backgrounds are committed": self.rendition.get("committed") == cameras,
             "every view is masked until a background is committed": bool(
                 self.rendition.get("masked_until_committed")
             ),

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from custodes.base.errors import CustodesError
+from custodes.cli.demo.backgrounds import begin_learning, commit
 from custodes.cli.demo.cameras import PLACES, DemoCameras, running_cameras
 from custodes.cli.demo.cases import granted_case, refused_case
 from custodes.cli.demo.findings import all_gaps, recorded_ratios, search_network, verify_all
 from custodes.cli.demo.network import CONSOLE_ROLES, CUSTODIANS, START_S, DemoNetwork
 from custodes.cli.demo.report import DemoReport
-from custodes.cli.demo.watching import summary, watch
+from custodes.cli.demo.watching import summary, watch, watch_live
 
 Say = Callable[[str], None]
 
@@ -77,15 +78,21 @@ def _tell(
     report.cameras = len(PLACES)
     say(f"[3/6] recording, sealed as it arrives: http://127.0.0.1:{options.http_port}")
     began_us = time.time_ns() // 1000
+    begin_learning(network, say)
     for left in range(options.seconds, 0, -1):
         if left % 10 == 0:
             say(f"      {left} s to go")
         time.sleep(1)
     password = network.console_password.read_text("utf-8").strip()
-    report.rendition = summary(watch(options.http_port, CONSOLE_ROLES[0], password))
+    masked = watch(options.http_port, CONSOLE_ROLES[0], password)
+    say(f"      an operator sees {len(masked)} views, masked until a background is committed")
+    backgrounds = commit(network, say)
+    tiles = watch_live(options.http_port, password, len(backgrounds.committed))
+    report.rendition = {**summary(masked, tiles), **backgrounds.to_report()}
     say(
-        f"      an operator sees {report.rendition['streams_live']} views, masked until a background is approved;"
-        f" first picture after {report.rendition['first_picture_s']['median']} s"
+        f"      {report.rendition['streams_live']} views are live, masked by ‰"
+        f" {report.rendition['masked_permille']}; first picture after"
+        f" {report.rendition['first_picture_s']['median']} s, {report.rendition['latency_s']['median']} s late"
     )
     say("[4/6] a case: asked for a few minutes, granted in part, opened")
     granted_case(network, cameras, began_us, report, say)

@@ -21,6 +21,7 @@ from custodes.services.live import LiveKind, ViewState, parse_state, split_init
 
 PATIENCE_S = 30.0
 LOOK_S = 4.0
+LIVE_WITHIN_S = 25.0
 # What an encoder makes of one colour differs by this much at most.
 FLAT_WITHIN = 8
 _HEAD_BYTES = 10
@@ -31,11 +32,14 @@ class Tile:
     """What came for a camera. Seconds: from the wish to the first picture, from arrival to here."""
 
     camera: str
+    name: str
     init: bytes = b""
     fragments: list[bytes] = field(default_factory=list)
     states: set[str] = field(default_factory=set)
     first_picture_s: float | None = None
     latencies_s: list[float] = field(default_factory=list)
+
+    masked_permille: list[int] = field(default_factory=list)
 
     def is_flat(self) -> bool:
         """Whether every picture is of one colour. Errors: CorruptError where none can be decoded."""
@@ -50,7 +54,7 @@ class Tile:
         return all(int(picture.max()) - int(picture.min()) <= FLAT_WITHIN for picture in pictures)
 
 
-def watch(port: int, name: str, password: str) -> list[Tile]:
+def watch(port: int, name: str, password: str, look_s: float = LOOK_S) -> list[Tile]:
     """A tile for each camera that the user may see, looked at until all have a picture and a little longer.
 
     Errors: UnavailableError, CorruptError.
@@ -58,7 +62,7 @@ def watch(port: int, name: str, password: str) -> list[Tile]:
     origin = f"http://127.0.0.1:{port}"
     cookie = _sign_in(port, origin, name, password)
     cameras = _ask(port, "GET", "/api/v1/cameras", {"cookie": cookie})[0]["cameras"]
-    tiles = {number: Tile(camera["id"]) for number, camera in enumerate(cameras)}
+    tiles = {number: Tile(camera["id"], camera["name"]) for number, camera in enumerate(cameras)}
     try:
         with connect(
             f"ws://127.0.0.1:{port}/api/v1/live", origin=Origin(origin), additional_headers={"Cookie": cookie}
@@ -70,7 +74,7 @@ def watch(port: int, name: str, password: str) -> list[Tile]:
                     missing = sum(tile.first_picture_s is None for tile in tiles.values())
                     raise UnavailableError(f"{missing} of {len(tiles)} views show no picture")
                 _take(socket, tiles, began)
-            end = time.monotonic() + LOOK_S
+            end = time.monotonic() + look_s
             while time.monotonic() < end:
                 _take(socket, tiles, began)
     except (WebSocketException, OSError) as error:
@@ -78,15 +82,35 @@ def watch(port: int, name: str, password: str) -> list[Tile]:
     return list(tiles.values())
 
 
-def summary(tiles: list[Tile]) -> dict[str, Any]:
-    """The report's part on the rendition. Errors: CorruptError."""
+def watch_live(port: int, password: str, wanted: int) -> list[Tile]:
+    """As an operator sees it once so many views should be live: looked at again until they are, for a while."""
+    deadline = time.monotonic() + LIVE_WITHIN_S
+    while True:
+        tiles = watch(port, "operator", password)
+        if len(live_views(tiles)) >= wanted or time.monotonic() > deadline:
+            return tiles
+
+
+def is_masked(tiles: list[Tile]) -> bool:
+    """Whether nothing but flat pictures came, none of them said to be live. Errors: CorruptError."""
+    return all(tile.is_flat() and ViewState.LIVE.value not in tile.states for tile in tiles)
+
+
+def live_views(tiles: list[Tile]) -> list[Tile]:
+    """Those that show something of the scene. Errors: CorruptError."""
+    return [tile for tile in tiles if ViewState.LIVE.value in tile.states and not tile.is_flat()]
+
+
+def summary(masked: list[Tile], tiles: list[Tile]) -> dict[str, Any]:
+    """The report's part on the rendition: before any background was committed, and after. Errors: CorruptError."""
     firsts = [tile.first_picture_s for tile in tiles if tile.first_picture_s is not None]
     latencies = sorted(one for tile in tiles for one in tile.latencies_s)
     return {
-        "streams_live": len(firsts),
-        "masked_until_committed": all(
-            tile.is_flat() and ViewState.LIVE.value not in tile.states for tile in tiles
-        ),
+        "streams_live": len(live_views(tiles)),
+        "masked_until_committed": is_masked(masked),
+        "masked_permille": {
+            tile.name: int(statistics.median(tile.masked_permille)) for tile in tiles if tile.masked_permille
+        },
         "pictures": sum(len(tile.fragments) for tile in tiles),
         "first_picture_s": {"median": _rounded(statistics.median(firsts)), "worst": _rounded(max(firsts))},
         "latency_s": {
@@ -114,7 +138,9 @@ def _take(socket: Connection, tiles: dict[int, Tile], began: float) -> None:
             tile.latencies_s.append(time.time() - int.from_bytes(data[2:_HEAD_BYTES], "big") / 1e6)
         tile.fragments.append(body)
     elif kind == LiveKind.STATE:
-        tile.states.add(parse_state(body).state.value)
+        state = parse_state(body)
+        tile.states.add(state.state.value)
+        tile.masked_permille.append(state.masked_permille)
     else:
         raise CorruptError(f"live view refuses camera {tile.camera}")
 

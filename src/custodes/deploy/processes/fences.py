@@ -36,7 +36,12 @@ def _rules(role: str, folder: NetworkFolder) -> FolderRules:
             folder.founding_folder,
         ),
         "discloser": (folder.discloser, folder.store, folder.exchange / "discloser"),
-        "recorder": (folder.recorder(settings.recorder), folder.store, folder.spool),
+        "recorder": (
+            folder.recorder(settings.recorder),
+            folder.store,
+            folder.spool,
+            folder.exchange / "recorder",
+        ),
         "web": (folder.web,),
     }[role]
     for path in write:

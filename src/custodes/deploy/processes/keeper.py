@@ -43,6 +43,7 @@ from custodes.services.keeper.submissions import Submissions
 from custodes.services.parcels import parcels_bytes, parse_answers
 from custodes.services.sequencer.sequencer import Sequencer
 
+BACKGROUND_TYPE = "custodes/entry/background/v1"
 CAMERA_TYPE = "custodes/entry/camera/v1"
 _LOG = structlog.get_logger("keeper")
 
@@ -103,7 +104,10 @@ def open_keeper(folder: NetworkFolder, tell: _Tell, clock: Clock | None = None) 
         cases=cases,
         assignments=assignments,
         submissions=Submissions(
-            ledger, store, {CAMERA_TYPE: cameras.assign}, {HOLD_SHARE_TYPE: holding.take_share}
+            ledger,
+            store,
+            {CAMERA_TYPE: cameras.assign, BACKGROUND_TYPE: cameras.tell},
+            {HOLD_SHARE_TYPE: holding.take_share},
         ),
         fetching=Fetching(ledger, store, keystore, cases, holding, signing, sealing, clock),
         reels=ReelDesk(store, catalogue, database, ledger),

@@ -11,10 +11,12 @@ from custodes.adapters.bus.subjects import (
     Role,
     close_reels,
     health,
+    learn,
     live,
     settings_changed,
     watch,
 )
+from custodes.adapters.exchange.folder import FolderCounter
 from custodes.adapters.objects.local import LocalObjectStore
 from custodes.adapters.secrets import read_sealing_key, read_signing_key
 from custodes.base.clock import SystemClock
@@ -72,13 +74,19 @@ async def run_recorder(folder: NetworkFolder, fences: FenceReport, nursery: Nurs
 
         await bus.subscribe(settings_changed(settings.recorder.hex()), changed)
         await bus.serve(close_reels(settings.recorder.hex()), process.close_reels)
+        await bus.serve(learn(settings.recorder.hex()), process.learn)
         await bus.subscribe(watch(settings.recorder.hex()), desk.watch)
-        telling = asyncio.ensure_future(_tell(bus, me, process))
+        counter = FolderCounter(folder.exchange, "recorder", {"learn": process.learn})
+        helpers = [
+            asyncio.ensure_future(_tell(bus, me, process)),
+            asyncio.ensure_future(counter.run()),
+        ]
         try:
             await process.run()
         finally:
-            telling.cancel()
-            await asyncio.gather(telling, return_exceptions=True)
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
 
 
 async def _tell(bus: NatsBus, me: Process, process: RecorderProcess) -> None:

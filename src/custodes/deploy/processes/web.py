@@ -48,8 +48,9 @@ async def run_web(folder: NetworkFolder, fences: FenceReport) -> None:
             web=web,
             index=index,
             read=store.get,
-            live=BusLiveSource(bus),
+            listing=store.list,
             office=office,
+            live=BusLiveSource(bus),
             volumes=lambda: [volume_of("store", folder.store)],
             zone=machine_zone(),
         )

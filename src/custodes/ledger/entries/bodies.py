@@ -27,6 +27,8 @@ from custodes.ledger.entries.people import GENESIS, GENESIS_TYPE, ROLE, ROSTER
 from custodes.ledger.entries.sealed import ACCOUNT, ASSURANCES, EPOCH, POOL_KEYS, RESTART
 
 MAX_HELD_EPOCHS = 500
+# What a background's own file takes; docs/formats/background.md.
+MAX_BACKGROUND_NAME = 64
 REQUEST_KINDS = ("incident", "data-subject", "court-order", "emergency-review")
 VERDICTS = ("grant", "part", "refuse")
 
@@ -40,6 +42,7 @@ def _members(members: dict[str, Kind]) -> Kind:
     return object_of({**members, "network": HASH})
 
 
+_PERMILLE = integer(0, 1000)
 _MOUNT = object_of(
     {
         "height_cm": integer(0, model.MAX_HEIGHT_CM),
@@ -88,6 +91,18 @@ _NAMES: dict[str, Kind] = {
             ),
             "views": list_of(_VIEW, 0, model.MAX_VIEWS),
             "zones": list_of(_ZONE, 0, model.MAX_ZONES),
+        }
+    ),
+    "background": _members(
+        {
+            "background": HASH_OR_NOTHING,
+            "camera": ID,
+            "condition": text(1, MAX_BACKGROUND_NAME),
+            "doubt_permille": _PERMILLE,
+            "revision": COUNT,
+            "stream": ID,
+            "view": text(1, MAX_BACKGROUND_NAME),
+            "withheld_permille": _PERMILLE,
         }
     ),
     "key-cert": _members(

@@ -32,6 +32,30 @@ def camera_body(network: bytes, camera: Camera) -> dict[str, Any]:
     }
 
 
+def background_body(
+    network: bytes,
+    camera: bytes,
+    place: tuple[bytes, str, str],
+    background: bytes,
+    revision: int,
+    doubt_permille: int = 0,
+    withheld_permille: int = 0,
+) -> dict[str, Any]:
+    """The body of a Background entry. `place`: stream, view, condition. `background`: empty to withdraw."""
+    stream, view, condition = place
+    return {
+        "background": b64u(background),
+        "camera": b64u(camera),
+        "condition": condition,
+        "doubt_permille": doubt_permille,
+        "network": b64u(network),
+        "revision": revision,
+        "stream": b64u(stream),
+        "view": view,
+        "withheld_permille": withheld_permille,
+    }
+
+
 def _mount(mount: Mount) -> dict[str, int]:
     return {
         "height_cm": mount.height_cm,

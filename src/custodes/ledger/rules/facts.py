@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from custodes.ledger.growing import GrowingTree
+from custodes.ledger.rules.backgrounds import Background
 from custodes.ledger.rules.cameras import Camera
 from custodes.ledger.rules.custodians import KeyCert
 from custodes.ledger.rules.epochs import EpochBook
@@ -35,6 +36,8 @@ class Facts:
     recorders: dict[bytes, Recorder] = field(default_factory=dict)
     cameras: dict[bytes, Camera] = field(default_factory=dict)
     camera_of_stream: dict[bytes, bytes] = field(default_factory=dict)
+    # By stream, view and condition, the newest word on each.
+    backgrounds: dict[tuple[bytes, str, str], Background] = field(default_factory=dict)
     # By custodian's identity key, in order of number; and by key id.
     certs: dict[bytes, list[KeyCert]] = field(default_factory=dict)
     cert_of_key: dict[bytes, KeyCert] = field(default_factory=dict)

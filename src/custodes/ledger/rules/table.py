@@ -6,6 +6,7 @@ Source: docs/formats/entries.md, the columns "signed by" and "admitted if".
 from __future__ import annotations
 
 from custodes.ledger.rules import (
+    backgrounds,
     cameras,
     custodians,
     epochs,
@@ -24,6 +25,7 @@ RULES: dict[str, tuple[Signers, Admission]] = {
     "recorder": (people.sign_operator, recorders.admit_recorder),
     "staff": (people.sign_staff, people.admit_staff),
     "camera": (people.sign_administrator, cameras.admit_camera),
+    "background": (backgrounds.sign_background, backgrounds.admit_background),
     "key-cert": (people.sign_custodian, custodians.admit_key_cert),
     "destroyed": (people.sign_custodian, custodians.admit_destroyed),
     "pool": (people.sign_keeper, pools.admit_pool),

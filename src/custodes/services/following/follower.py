@@ -20,9 +20,10 @@ from custodes.base.clock import DAY_US, Clock
 from custodes.base.errors import InvalidError, NotFoundError, UnverifiedError
 from custodes.ledger.checkpoint import SignedCheckpoint, parse_checkpoint
 from custodes.ledger.entries.people import GENESIS_TYPE
-from custodes.ledger.entries.wrapper import parse_entry
+from custodes.ledger.entries.wrapper import Entry, parse_entry
 from custodes.ledger.frontier import Frontier, decode_frontier
 from custodes.ledger.tiles import CHECKPOINT_PATH, TILE_WIDTH, bundle_path, decode_bundle
+from custodes.services.following.commitments import KEPT_TYPES, Commitments
 from custodes.services.following.intake import Intake
 from custodes.services.following.register import Register
 
@@ -60,6 +61,7 @@ class LedgerFollower:
         self._frontier = Frontier()
         self._pruned_us = 0
         self.register = Register()
+        self.commitments = Commitments()
         self.standing = Following()
 
     def open(self) -> None:
@@ -73,6 +75,8 @@ class LedgerFollower:
         self._take_up(position)
         for body in self._index.cameras():
             self.register.put(parse_canon(body))
+        for index, leaf in self._index.kept():
+            self.commitments.take(parse_entry(leaf), index)
 
     def step(self) -> bool:
         """Take in the next stretch; whether there is more at once.
@@ -105,7 +109,8 @@ class LedgerFollower:
         genesis = self._position.genesis
         now_us = self._clock.utc_us()
         with self._index.writing() as writer:
-            intake = Intake(self._read, writer, now_us, self.register.staff_wait_us)
+            intake = Intake(self._read, writer, now_us)
+            kept: list[tuple[int, Entry]] = []
             for data in entries:
                 entry = parse_entry(data)
                 if frontier.size == 0:
@@ -113,6 +118,9 @@ class LedgerFollower:
                         entry.statement.signed.type, entry.statement.hash, entry.statement.body
                     )
                 intake.take(entry)
+                if entry.statement.signed.type in KEPT_TYPES:
+                    kept.append((frontier.size, entry))
+                    writer.keep(frontier.size, data)
                 frontier.append(data)
             if frontier.size == note.checkpoint.size:
                 _check_root(note, genesis, frontier)
@@ -128,6 +136,8 @@ class LedgerFollower:
         self._take_up(position)
         for body in intake.cameras:
             self.register.put(body)
+        for index, entry in kept:
+            self.commitments.take(entry, index)
 
     def _genesis(self, type_: str, hash_: bytes, body: bytes) -> bytes:
         if type_ != GENESIS_TYPE or hash_ != self._network:
@@ -162,7 +172,10 @@ class LedgerFollower:
             raise UnverifiedError("the index does not know where it stands") from error
         self._position = position
         if position.genesis:
-            self.register.begin(parse_canon(position.genesis))
+            genesis = parse_canon(position.genesis)
+            self.register.begin(genesis)
+            if not self.commitments.staff:
+                self.commitments.begin(genesis)
         self.standing = replace(
             self.standing,
             size=position.size,
@@ -174,6 +187,7 @@ class LedgerFollower:
         _LOG.error("the index of the ledger is made anew")
         self._index.clear()
         self.register.clear()
+        self.commitments.clear()
         self.standing = Following()
         self._position, self._frontier = Position(self._network), Frontier()
 

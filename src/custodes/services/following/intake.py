@@ -7,12 +7,11 @@ from typing import Any
 
 import structlog
 
-from custodes.adapters.sql.index.index import GapRow, IndexWriter, SpanRow, StaffRow
+from custodes.adapters.sql.index.index import GapRow, IndexWriter, SpanRow
 from custodes.base.canon import canon, typed_hash, unb64u
 from custodes.base.clock import HOUR_US
 from custodes.base.errors import InvalidError, NotFoundError, UnverifiedError
 from custodes.base.ids import ID_BYTES
-from custodes.base.keys import SIGNING_KEY_BYTES
 from custodes.custody.accounts import MANIFEST_FORMAT, Manifest, parse_account, parse_manifest
 from custodes.custody.paths import manifest_path
 from custodes.ledger.entries.bodies import BODIES, entry_type
@@ -26,14 +25,10 @@ _LOG = structlog.get_logger("web")
 class Intake:
     """Takes entries into one transaction. `cameras`: bodies met; `missing`: manifests that could not be used."""
 
-    def __init__(
-        self, read: Callable[[str], bytes], writer: IndexWriter, now_us: int, staff_wait_us: int
-    ) -> None:
+    def __init__(self, read: Callable[[str], bytes], writer: IndexWriter, now_us: int) -> None:
         self._read = read
         self._writer = writer
         self._now_us = now_us
-        self._staff_wait_us = staff_wait_us
-        self._admitted_us = 0
         self.cameras: list[Mapping[str, Any]] = []
         self.missing = 0
 
@@ -50,20 +45,7 @@ class Intake:
             BODIES[signed.type][1](signed.body)
         except InvalidError as error:
             raise UnverifiedError(f"the log holds an entry that is none: {error}") from error
-        self._admitted_us = entry.admitted_us
         act(self, signed.type, signed.body)
-
-    def _genesis(self, _type: str, body: Mapping[str, Any]) -> None:
-        self._staff_wait_us = body["periods"]["staff_wait_us"]
-        for staff in body["staff"]:
-            self._put_staff(staff, 0)
-
-    def _staff(self, _type: str, body: Mapping[str, Any]) -> None:
-        self._put_staff(body, self._admitted_us + self._staff_wait_us)
-
-    def _put_staff(self, staff: Mapping[str, Any], usable_from_us: int) -> None:
-        key = unb64u(staff["key"], SIGNING_KEY_BYTES)
-        self._writer.put_staff(StaffRow(key, staff["pseudonym"], staff["role"], usable_from_us))
 
     def _camera(self, _type: str, body: Mapping[str, Any]) -> None:
         self.cameras.append(body)
@@ -112,8 +94,6 @@ class Intake:
 
 
 _ACTS: dict[str, Callable[[Intake, str, Mapping[str, Any]], None]] = {
-    entry_type("genesis"): Intake._genesis,
-    entry_type("staff"): Intake._staff,
     entry_type("camera"): Intake._camera,
     entry_type("epoch"): Intake._epoch,
     entry_type("account"): Intake._account,

@@ -26,7 +26,7 @@ _SAME_NAMES = (
 class Register:
     """Written by one thread, read by others; a reader sees a camera as it was or as it is.
 
-    `name`, `rehearsal` and the periods are the genesis's, "", None and 0 before it is read.
+    `name`, `rehearsal` and `slot_us` are the genesis's, "", None and 0 before it is read.
     """
 
     def __init__(self) -> None:
@@ -34,14 +34,13 @@ class Register:
         self.name = ""
         self.rehearsal: bool | None = None
         self.slot_us = 0
-        self.staff_wait_us = 0
 
     def begin(self, genesis: Mapping[str, Any]) -> None:
         """Know the network by its genesis's body."""
         self.name = genesis["name"]
         periods = Periods(**genesis["periods"])
         self.rehearsal = periods.rehearsal
-        self.slot_us, self.staff_wait_us = periods.slot_us, periods.staff_wait_us
+        self.slot_us = periods.slot_us
 
     def put(self, body: Mapping[str, Any]) -> None:
         """Know a camera by its entry's body. Errors: InvalidError."""

@@ -60,6 +60,13 @@ class CameraEffects:
         for recorder in {assignment.recorder for assignment in assignments}:
             await self._changed(recorder)
 
+    async def tell(self, parcel: Parcel, _index: int) -> None:
+        """Tell the recorder of a stream whose background was committed or withdrawn."""
+        stream = unb64u(parcel.statement.body["stream"], ID_BYTES)
+        for one in await asyncio.to_thread(self._assignments.all):
+            if one.stream == stream:
+                await self._changed(one.recorder)
+
     def _store(self, assignments: list[Assignment]) -> None:
         with self._database.writing() as connection:
             for assignment in assignments:

@@ -16,6 +16,7 @@ from custodes.base.errors import CorruptError, UnavailableError
 from custodes.base.keys import SigningKey
 from custodes.estate.model import Assignment
 from custodes.ledger.checkpoint import SignedCheckpoint
+from custodes.ledger.rules.backgrounds import in_force
 from custodes.ledger.rules.state import LedgerState
 from custodes.services.keeper.ledger_thread import LedgerThread
 from custodes.services.settings import ProvenEntry, sign_settings
@@ -87,7 +88,9 @@ class SettingsMaker:
         note = sequencer.checkpoint
         size = note.checkpoint.size
         pools = [pool for pool in state.pools_of(recorder) if pool.unused > 0]
-        wanted = {0, state.recorder(recorder).index}
+        wanted = {0, *(one.index for one in state.facts.recorders.values())}
+        assigned = {assignment.stream for assignment in assignments}
+        wanted |= {one.index for one in in_force(state.facts) if one.stream in assigned}
         wanted |= {pool.index for pool in pools}
         wanted |= {state.camera(assignment.camera).index for assignment in assignments}
         wanted |= set(_keys(state)) | set(self._rosters_and_staff(state.size))

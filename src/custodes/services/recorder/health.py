@@ -58,7 +58,9 @@ def _document(
             "gaps": list(gaps),
             "outbox": outbox,
             "process": "recorder",
-            "renditions": [{**one, "error": _plain(one["error"])} for one in renditions],
+            "renditions": [
+                {**one, "error": _plain(one["error"]), "learnt": _plain(one["learnt"])} for one in renditions
+            ],
             "streams": list(streams),
             "time_us": clock.utc_us(),
         }

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -15,7 +16,10 @@ import structlog
 from custodes.base.canon import canon, parse_canon
 from custodes.base.errors import InvalidError, UnavailableError
 from custodes.base.fence.report import FenceReport
-from custodes.services.veiler.messages import parse_fences
+from custodes.services.veiler.messages import (
+    MAX_TEXT,
+    parse_fences,
+)
 
 MESSAGE_BYTES = 16_384
 STOP_S = 3.0
@@ -26,16 +30,18 @@ class Nursery:
     """The process, and the line to it. Made before the loop; `listen` once it runs.
 
     It is a program of its own, so it holds nothing of this process's memory, environment or descriptors but the
-    line; this process, once fenced, can run no program, so it could not be started later.
+    line; this process, once fenced, can run no program, so it could not be started later. `model`: the detector's,
+    checked there by hash; without one every view stays masked.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, model: Path | None = None) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             # One thread each: NumPy's library would make one a core, and a warm parent with threads cannot fork.
+            models = () if model is None else (str(model.absolute()),)
             environment = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-B", "-m", "custodes.services.veiler", str(theirs.fileno())],
+                [sys.executable, "-I", "-B", "-m", "custodes.services.veiler", str(theirs.fileno()), *models],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -51,11 +57,18 @@ class Nursery:
         self.fences: FenceReport | None = None
         self.generation = 0
         self.is_gone = False
+        self.detector_fault = ""
+        self._wants_detector = model is not None
 
     @property
     def pid(self) -> int:
         """The nursery's process."""
         return self._process.pid
+
+    @property
+    def trouble(self) -> str:
+        """Why every view stays masked for want of a detector; empty where there is one, or none was to be."""
+        return f"no detector: {self.detector_fault}" if self.detector_fault and self._wants_detector else ""
 
     @property
     def is_ready(self) -> bool:
@@ -114,6 +127,9 @@ class Nursery:
                 _LOG.error("the nursery's warm parent died and was replaced")
             self.generation += 1
             self.fences = parse_fences(message["ready"])
+            self.detector_fault = str(message["detector"])[:MAX_TEXT]
+            if self.trouble:
+                _LOG.error("every view stays masked", reason=self.trouble)
             self._all_ended()
         elif "ended" in message:
             ended = self._ended.pop(message["ended"], None)

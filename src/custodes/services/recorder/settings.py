@@ -10,13 +10,17 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from custodes.base.sealing import PublicSealingKey
-from custodes.estate.model import Assurance
+from custodes.estate.model import HOME_VIEW, Assurance
 from custodes.ledger.rules.people import Periods
+from custodes.services.backgrounds import Committed
 
 
 @dataclass(frozen=True, slots=True)
 class StreamAssignment:
-    """A stream to record. The password is for this process alone and never shown."""
+    """A stream to record. The password is for this process alone and never shown.
+
+    `views`: its camera's, by name; that they change is no reason to begin anew.
+    """
 
     camera: bytes
     stream: bytes
@@ -29,6 +33,7 @@ class StreamAssignment:
     retention_us: int
     priority: int
     password: str = field(default="", repr=False)
+    views: tuple[str, ...] = field(default=(HOME_VIEW,), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +47,22 @@ class CustodianKey:
     seals_until_us: int
 
 
+@dataclass(frozen=True, slots=True)
+class StaffKey:
+    """A key of staff, its role, and from when it may sign (UTC)."""
+
+    key: bytes
+    role: str
+    usable_from_us: int
+
+
 @dataclass(frozen=True)
 class RecorderSettings:
     """A checked settings document.
 
     `pools`: public shred keys by pool, oldest pool first. `entry`: statement hash of this recorder's entry, with
     which its chain of accounts begins. `discloser`: the key by whose word reels are closed early.
+    `backgrounds`: those in force that its views are compared with. `recorders`: signing keys by id. `staff`: by key id.
     """
 
     number: int
@@ -63,3 +78,6 @@ class RecorderSettings:
     pools: Mapping[bytes, tuple[bytes, ...]]
     entry: bytes
     discloser: bytes
+    backgrounds: tuple[Committed, ...] = ()
+    recorders: Mapping[bytes, bytes] = field(default_factory=dict)
+    staff: Mapping[bytes, StaffKey] = field(default_factory=dict)

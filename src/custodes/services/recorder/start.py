@@ -1,6 +1,7 @@
 """From a recorder's folder to a recorder at work: settings, recovery, recording, newer settings.
 
-The folder holds `settings` (the last good document), `pools/` (pages of public shred keys), `state`, `outbox/`.
+The folder holds `settings` (the last good document), `pools/` (pages of public shred keys), `state`, `outbox/`,
+`backgrounds/` (files of committed backgrounds and their statements).
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from custodes.services.facts import join_facts
 from custodes.services.office import Office
 from custodes.services.parcels import join_parcels, parse_answers
 from custodes.services.recorder.accounting import Ledgerbook, Minute
+from custodes.services.recorder.grounds import GroundFolder
 from custodes.services.recorder.health import health_document, waiting_document
+from custodes.services.recorder.learning import LearnDesk
 from custodes.services.recorder.outbox import Outbox, Route
 from custodes.services.recorder.recovery import Recovered, recover
 from custodes.services.recorder.service import RecorderService
@@ -98,6 +101,7 @@ class RecorderProcess:
         self._settings = SettingsFolder(
             place.folder, place.store, identity.network, identity.recorder, identity.sealing
         )
+        self._grounds = GroundFolder(place.folder / "backgrounds", place.store)
         self._alarms: dict[str, str] = {}
         self._changed = asyncio.Event()
 
@@ -109,6 +113,7 @@ class RecorderProcess:
         settings = await self._first_settings()
         service = await self._start(settings)
         self.service = service
+        await self._compare(service)
         follow = asyncio.ensure_future(self._follow(service))
         try:
             await service.run(self._routes)
@@ -132,6 +137,22 @@ class RecorderProcess:
         identity = self._identity
         wanted = check_close_reels(question, identity.network, identity.recorder, discloser)
         return reels_closed(self.service.close_reels(wanted))
+
+    async def learn(self, question: bytes) -> bytes:
+        """The desk for staff's wish to learn a background. Errors: as LearnDesk.take; UnavailableError."""
+        service = self.service
+        if service is None or self._veils is None:
+            raise UnavailableError("the recorder has not begun yet, or makes no views")
+        identity = self._identity
+        desk = LearnDesk(
+            identity.recorder,
+            identity.signing,
+            self._place.store,
+            service.porter,
+            self._veils,
+            self._clock,
+        )
+        return desk.take(question, service.settings)
 
     def health(self) -> bytes:
         """The health document of now."""
@@ -175,6 +196,7 @@ class RecorderProcess:
             else:
                 service.raise_alarm("settings", "")
                 service.assign(settings)
+            await self._compare(service)
             old_us = self._clock.utc_us() - service.settings.made_us
             service.raise_alarm(
                 "old settings", f"the settings are {old_us // DAY_US} days old" if old_us > OLD_US else ""
@@ -185,6 +207,14 @@ class RecorderProcess:
                     await self._changed.wait()
             except TimeoutError:
                 continue
+
+    async def _compare(self, service: RecorderService) -> None:
+        """Compare the views with the committed backgrounds; asked again each time, for what was not to be had."""
+        if self._veils is None:
+            return
+        grounds = await asyncio.to_thread(self._grounds.load, service.settings)
+        service.raise_alarm("backgrounds", "; ".join(grounds.faults))
+        self._veils.compare_with(grounds.files)
 
     # --- recovery --------------------------------------------------------------------------------------
 

@@ -33,21 +33,24 @@ from custodes.services.live import (
     split_init,
 )
 from custodes.services.recorder.camera import STEADY_AFTER_US, retry_delay_s
+from custodes.services.recorder.lesson import Learnt, Lesson
 from custodes.services.recorder.live import LiveDesk
 from custodes.services.recorder.nursery import Nursery
+from custodes.services.veiler.frames import MAX_TO_VEILER_BYTES, Frame, FrameKind, FrameReader
 from custodes.services.veiler.messages import (
-    MAX_TO_VEILER_BYTES,
     RATES_HZ,
     Figures,
-    Frame,
-    FrameKind,
-    FrameReader,
+    Learn,
     VeilUnit,
+    ground_frame,
     join_sets,
+    learn_frame,
     pace_frame,
+    parse_candidate,
     parse_ended,
     parse_fenced,
     parse_figures,
+    parse_progress,
 )
 
 # Half a second of a sub stream of 8 Mbit/s; beyond it a veiler is late anyway.
@@ -102,6 +105,8 @@ class Veiling:
         self._unit_us = self._ticked_us = clock.boot_us()
         self._unheard_since_us = 0
         self._made_before = 0
+        self._ground: tuple[bytes, ...] = ()
+        self.lesson = Lesson()
         desk.open(stream)
         self._task = asyncio.get_running_loop().create_task(self._keep())
 
@@ -136,6 +141,30 @@ class Veiling:
         line.write(passed.head(self._clock.utc_us() - max(0, now_us - unit.boot_us)))
         line.write(unit.data)
 
+    # --- backgrounds -----------------------------------------------------------------------------------
+
+    @property
+    def backgrounds(self) -> int:
+        """With how many committed backgrounds it is compared."""
+        return len(self._ground)
+
+    def compare_with(self, files: tuple[bytes, ...]) -> None:
+        """Compare the view with these committed backgrounds from now on; with none it is masked."""
+        if files != self._ground:
+            self._ground = files
+            if self._line is not None:
+                self._line.write(ground_frame(files, ()).encode())
+
+    def learn(self, learn: Learn, learnt: Learnt) -> None:
+        """Learn a candidate, in place of one under way; `learnt` is called once, unless the veiler dies before.
+
+        Errors: UnavailableError when there is no veiler now.
+        """
+        if self._line is None:
+            raise UnavailableError("the camera has no veiler at this moment; ask again")
+        self._line.write(learn_frame(learn).encode())
+        self.lesson.begin(learn, learnt)
+
     def _send_sets(self, line: VeilerLine, sets: ParameterSets) -> None:
         try:
             line.write(Frame(FrameKind.SETS, 0, join_sets(sets)).encode())
@@ -152,6 +181,10 @@ class Veiling:
             self.health.fences = parse_fenced(frame.body)
         elif not self.health.fences.fences and frame.kind is not FrameKind.ENDED:
             raise InvalidError("a veiler that has not proven its fence sends something")
+        elif frame.kind is FrameKind.CANDIDATE:
+            self.lesson.take(parse_candidate(frame.body))
+        elif frame.kind is FrameKind.PROGRESS:
+            self.lesson.progressed(parse_progress(frame.body))
         elif frame.kind is FrameKind.FIGURES:
             self.health.figures = parse_figures(frame.body)
         elif frame.kind is FrameKind.ENDED:
@@ -193,7 +226,8 @@ class Veiling:
         health.rate_millihertz = made * 1000 * SECOND_US // passed_us
         line = self._line
         if line is not None:
-            rate_hz = WATCHED_HZ if self._desk.is_watched(self.stream) else UNWATCHED_HZ
+            is_wanted = self.lesson.is_under_way or self._desk.is_watched(self.stream)
+            rate_hz = WATCHED_HZ if is_wanted else UNWATCHED_HZ
             if rate_hz != self._rate_hz:
                 self._rate_hz = rate_hz
                 line.write(pace_frame(rate_hz).encode())
@@ -278,12 +312,14 @@ class Veiling:
         self._unheard_since_us = 0
         self._rate_hz = UNWATCHED_HZ
         self._line = line
+        line.write(ground_frame(self._ground, ()).encode())
 
     def _broken(self, error: InvalidError) -> None:
         self.health.last_error = f"the veiler sent what is no message: {error}"
         self._end_veiler()
 
     def _lost(self, status: int) -> None:
+        self.lesson.lost()
         how = f"by signal {-status}" if status < 0 else f"with {status}"
         if self.state.reason is not Reason.NO_FENCE:
             self._become(masked(Reason.VEILER_ENDED))

@@ -9,6 +9,7 @@ from typing import Any
 from custodes.adapters.rtsp.model import Sink
 from custodes.adapters.rtsp.notices import Notice
 from custodes.base.clock import Clock
+from custodes.base.errors import NotFoundError
 from custodes.media.packets import AccessUnit, ParameterSets
 from custodes.services.live import WHOLE_PERMILLE
 from custodes.services.recorder.live import LiveDesk
@@ -70,6 +71,7 @@ class Veils:
         self._wanted: dict[bytes, StreamAssignment] = {}
         self.veilings: dict[bytes, Veiling] = {}
         self._leaving: set[asyncio.Task[None]] = set()
+        self._grounds: Mapping[bytes, tuple[bytes, ...]] = {}
 
     def sink(self, stream: bytes, first: Sink) -> Sink:
         """What a session gives a stream's pictures to."""
@@ -91,8 +93,27 @@ class Veils:
                 self.veilings[stream] = Veiling(
                     stream, one.name, keys_only, self._nursery, self.desk, self._clock
                 )
+                self.veilings[stream].compare_with(self._grounds.get(stream, ()))
         for stream, tee in self._tees.items():
             tee.join(self.veilings.get(stream))
+
+    def compare_with(self, grounds: Mapping[bytes, tuple[bytes, ...]]) -> None:
+        """Compare each stream's view with its committed backgrounds; one that has none is masked."""
+        self._grounds = grounds
+        for stream, veiling in self.veilings.items():
+            veiling.compare_with(grounds.get(stream, ()))
+
+    def assignment(self, stream: bytes) -> StreamAssignment:
+        """The assignment of a stream whose view is made here. Errors: NotFoundError."""
+        found = self._wanted.get(stream)
+        if found is None:
+            raise NotFoundError("no view is made of this stream here")
+        return found
+
+    def tell_learnt(self, stream: bytes, text: str) -> None:
+        """Say what became of the last learning of a stream."""
+        if stream in self.veilings:
+            self.veilings[stream].lesson.outcome = text
 
     def forget(self, stream: bytes) -> None:
         """A stream is recorded no more."""
@@ -108,7 +129,7 @@ class Veils:
         """Why there are no veilers at all, empty where there can be."""
         if self._nursery.is_gone:
             return "the nursery is gone: no camera can be viewed until the recorder is started again"
-        return ""
+        return self._nursery.trouble
 
     async def close(self) -> None:
         """End all veilers, and what they made."""
@@ -133,10 +154,18 @@ class Veils:
 def _view(veiling: Veiling, assignment: StreamAssignment) -> Mapping[str, Any]:
     health = veiling.health
     masked_us = sum(health.masked_us.values())
+    progress = veiling.lesson.progress
     return {
+        "backgrounds": veiling.backgrounds,
         "camera": assignment.camera.hex(),
         "error": health.last_error,
+        "exposure_permille": health.figures.exposure_permille,
         "fences": [fence.name for fence in health.fences.fences if fence.applied],
+        "learning": {
+            "pictures": progress.pictures if progress else 0,
+            "wanted": progress.wanted if progress else 0,
+        },
+        "learnt": veiling.lesson.outcome,
         "keys_only": veiling.keys_only,
         "masked_by": {
             reason.value: us * WHOLE_PERMILLE // max(1, health.observed_us)
@@ -147,6 +176,7 @@ def _view(veiling: Veiling, assignment: StreamAssignment) -> Mapping[str, Any]:
         "observed_us": health.observed_us,
         "rate_millihertz": health.rate_millihertz,
         "reason": veiling.state.reason.value,
+        "sharpness_permille": health.figures.sharpness_permille,
         "skipped": health.skipped + health.figures.skipped,
         "starts": health.starts,
         "state": veiling.state.state.value,

@@ -12,7 +12,11 @@ from custodes.base.fence.calls import restrict_calls
 from custodes.base.fence.folders import FolderRules, restrict_folders
 from custodes.base.fence.proof import holes
 from custodes.base.fence.report import FenceReport
-from custodes.services.veiler.messages import Frame, FrameReader, ended_frame, fenced_frame
+from custodes.services.veiler.frames import Frame, FrameReader
+from custodes.services.veiler.messages import (
+    ended_frame,
+    fenced_frame,
+)
 from custodes.services.veiler.ports import MakeVeil
 from custodes.services.veiler.veiler import Veiler
 
@@ -27,7 +31,7 @@ def run_veiler(line: socket.socket, fences: FenceReport, make_veil: MakeVeil) ->
     `fences`: those set already, which this process inherited.
     """
     close_all_but(line.fileno())
-    veil = make_veil()
+    veil, learner = make_veil()
     report = fences + shut_in()
     open_ways = holes()
     if open_ways:
@@ -35,7 +39,7 @@ def run_veiler(line: socket.socket, fences: FenceReport, make_veil: MakeVeil) ->
         _send(line, ended_frame(f"the fence lets through {', '.join(open_ways)} ({missing})"))
         return
     _send(line, fenced_frame(report))
-    veiler = Veiler(veil, SystemClock(), lambda frame: _send(line, frame))
+    veiler = Veiler(veil, learner, SystemClock(), lambda frame: _send(line, frame))
     reader = FrameReader(from_veiler=False)
     try:
         while data := line.recv(RECEIVE_BYTES):

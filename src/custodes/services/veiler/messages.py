@@ -1,93 +1,34 @@
-"""What recorder and veiler say to each other over their socket pair.
+"""What recorder and veiler say to each other over their socket pair: the bodies of the frames.
 
-A frame is length (4 bytes, of what follows), kind (1), instant (8, µs UTC), body. Source: docs/formats/live.md.
+Source: docs/formats/live.md.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import IntEnum
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from custodes.base.canon import canon
+from custodes.base.clock import HOUR_US
 from custodes.base.errors import InvalidError
 from custodes.base.fence.report import Fence, FenceReport
 from custodes.media.packets import Codec, ParameterSets
-from custodes.services.live import HEAD_BYTES, MAX_LIVE_BYTES, members
+from custodes.services.live import WHOLE_PERMILLE, members
+from custodes.services.veiler.frames import Frame, FrameKind, frame_head
 
-MAX_TO_VEILER_BYTES = 8 << 20
-MAX_FROM_VEILER_BYTES = MAX_LIVE_BYTES - HEAD_BYTES
 MAX_TEXT = 500
 MAX_FENCES = 16
+MAX_HEAD_BYTES = 1 << 16
+MAX_BACKGROUNDS = 16
+MAX_ZONES = 64
+NAME_LIMIT = 64
+LEARN_PICTURES_LEAST = 20
+LEARN_PICTURES_LIMIT = 240
+LEARN_LONGEST_US = 24 * HOUR_US
 RATES_HZ = (8, 4, 2, 1)
-_FRAME = struct.Struct(">IBQ")
-_AFTER_LENGTH = _FRAME.size - 4
 _UNIT = struct.Struct(">BQ")
 _KEY, _OPEN_KEY, _LOSS_BEFORE, _SKIPPED_BEFORE, _ALONE = 1, 2, 4, 8, 16
-
-
-class FrameKind(IntEnum):
-    """1 to 18: from the veiler, of which the first four go on to the bus as they are; 32 on: to it."""
-
-    INIT = 1
-    KEY = 2
-    FRAGMENT = 3
-    STATE = 4
-    FENCED = 16
-    FIGURES = 17
-    ENDED = 18
-    SETS = 32
-    UNIT = 33
-    GROUND = 34
-    PACE = 35
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One message. `at_us`: arrival of what it is about (UTC), 0 where it is about no picture."""
-
-    kind: FrameKind
-    at_us: int
-    body: bytes
-
-    def encode(self) -> bytes:
-        """Its bytes."""
-        return frame_head(self.kind, self.at_us, len(self.body)) + self.body
-
-
-def frame_head(kind: FrameKind, at_us: int, body_bytes: int) -> bytes:
-    """What precedes a body. Errors: InvalidError for a body over the limit of its direction."""
-    limit = MAX_TO_VEILER_BYTES if kind >= FrameKind.SETS else MAX_FROM_VEILER_BYTES
-    if body_bytes > limit:
-        raise InvalidError(f"a {kind.name} message of {body_bytes} bytes; {limit} are the limit")
-    return _FRAME.pack(_AFTER_LENGTH + body_bytes, kind, at_us)
-
-
-class FrameReader:
-    """Takes bytes as they come, gives frames of one direction. Holds one frame and what came behind it."""
-
-    def __init__(self, *, from_veiler: bool) -> None:
-        self._limit = MAX_FROM_VEILER_BYTES if from_veiler else MAX_TO_VEILER_BYTES
-        self._kinds = {kind: kind for kind in FrameKind if (kind < FrameKind.SETS) == from_veiler}
-        self._buffer = bytearray()
-
-    def feed(self, data: bytes) -> Iterator[Frame]:
-        """The frames that are whole now. Errors: InvalidError; nothing after it is of use."""
-        buffer = self._buffer
-        buffer += data
-        at = 0
-        while len(buffer) - at >= _FRAME.size:
-            length, number, at_us = _FRAME.unpack_from(buffer, at)
-            kind = self._kinds.get(number)
-            if kind is None or not _AFTER_LENGTH <= length <= _AFTER_LENGTH + self._limit:
-                raise InvalidError(f"a frame of kind {number} and {length} bytes")
-            end = at + 4 + length
-            if end > len(buffer):
-                break
-            yield Frame(kind, at_us, bytes(memoryview(buffer)[at + _FRAME.size : end]))
-            at = end
-        del buffer[:at]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +141,7 @@ def parse_fences(value: object) -> FenceReport:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Counts since the veiler began, and its rate of now.
+    """Counts since the veiler began, its rate of now, and how sharp and well exposed the camera's picture is.
 
     `decoded`: pictures. `made`: encoded ones, of which `whole` were masked as a whole. `skipped`: access units
     that were not decoded. `late_us`: how long after its arrival the last picture was finished.
@@ -212,13 +153,24 @@ class Figures:
     skipped: int = 0
     rate_hz: int = 1
     late_us: int = 0
+    sharpness_permille: int = 0
+    exposure_permille: int = 0
 
     def frame(self) -> Frame:
         """As a message."""
         return Frame(FrameKind.FIGURES, 0, canon({name: getattr(self, name) for name in _FIGURES}))
 
 
-_FIGURES = ("decoded", "late_us", "made", "rate_hz", "skipped", "whole")
+_FIGURES = (
+    "decoded",
+    "exposure_permille",
+    "late_us",
+    "made",
+    "rate_hz",
+    "sharpness_permille",
+    "skipped",
+    "whole",
+)
 
 
 def parse_figures(body: bytes) -> Figures:
@@ -240,3 +192,211 @@ def parse_ended(body: bytes) -> str:
     if not isinstance(reason, str):
         raise InvalidError("a reason is text")
     return reason[:MAX_TEXT]
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A rectangle of the picture that is never shown. Units: thousandths of width and height, left and top first."""
+
+    x0_permille: int
+    y0_permille: int
+    x1_permille: int
+    y1_permille: int
+
+    def __post_init__(self) -> None:
+        x_is_one = 0 <= self.x0_permille < self.x1_permille <= WHOLE_PERMILLE
+        if not (x_is_one and 0 <= self.y0_permille < self.y1_permille <= WHOLE_PERMILLE):
+            raise InvalidError(f"a zone's corners lie in order within 0 to {WHOLE_PERMILLE}")
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a view is compared with: files of committed backgrounds (docs/formats/background.md), and zones."""
+
+    files: tuple[bytes, ...] = ()
+    zones: tuple[Zone, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.files) > MAX_BACKGROUNDS or not all(self.files):
+            raise InvalidError(f"a ground has {MAX_BACKGROUNDS} backgrounds at most, each of a byte at least")
+        if len(self.zones) > MAX_ZONES:
+            raise InvalidError(f"a ground has {MAX_ZONES} zones at most, got {len(self.zones)}")
+
+
+def ground_frame(files: tuple[bytes, ...], zones: tuple[Zone, ...]) -> Frame:
+    """What the view is compared with from now on; none is "nothing committed". Errors: InvalidError."""
+    ground = Ground(files, zones)
+    head = {"backgrounds": [len(file) for file in files], "zones": [asdict(zone) for zone in ground.zones]}
+    return Frame(FrameKind.GROUND, 0, _join(head, *files))
+
+
+def parse_ground(body: bytes) -> Ground:
+    """Errors: InvalidError."""
+    head, rest = _split(body, "backgrounds", "zones")
+    sizes, zones = head["backgrounds"], head["zones"]
+    if not isinstance(sizes, list) or not all(type(size) is int and size > 0 for size in sizes):
+        raise InvalidError("backgrounds are a list of their bytes")
+    if sum(sizes) != len(rest):
+        raise InvalidError(f"{len(rest)} bytes of backgrounds where {sum(sizes)} are announced")
+    if not isinstance(zones, list):
+        raise InvalidError("zones are a list")
+    files, at = [], 0
+    for size in sizes:
+        files.append(rest[at : at + size])
+        at += size
+    return Ground(tuple(files), tuple(Zone(**_counts(zone, *_ZONE)) for zone in zones))
+
+
+@dataclass(frozen=True, slots=True)
+class Learn:
+    """Learn a candidate for a view under a condition from that many pictures, over at least that time.
+
+    `withhold`: where the detector sees somebody in it is withheld; else such a candidate is refused.
+    """
+
+    view: str
+    condition: str
+    pictures: int
+    least_us: int
+    withhold: bool = False
+
+    def __post_init__(self) -> None:
+        _check_name("view", self.view)
+        _check_name("condition", self.condition)
+        if not LEARN_PICTURES_LEAST <= self.pictures <= LEARN_PICTURES_LIMIT:
+            raise InvalidError(
+                f"pictures: {LEARN_PICTURES_LEAST} to {LEARN_PICTURES_LIMIT}, not {self.pictures}"
+            )
+        if not 0 <= self.least_us <= LEARN_LONGEST_US:
+            raise InvalidError(f"least_us: 0 to {LEARN_LONGEST_US}, not {self.least_us}")
+
+
+def learn_frame(learn: Learn) -> Frame:
+    """Learn; one that is under way is given up."""
+    return Frame(FrameKind.LEARN, 0, canon(asdict(learn)))
+
+
+def parse_learn(body: bytes) -> Learn:
+    """Errors: InvalidError."""
+    found = members(body, *_LEARN)
+    if not isinstance(found["withhold"], bool):
+        raise InvalidError("withhold: true or false")
+    _check_kinds(found, ("view", "condition"), ("pictures", "least_us"))
+    return Learn(**found)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What was learnt. `file` is a background's, its withheld blocks flat; empty when the gate refused it.
+
+    `alarms`: places where the detector sees somebody. `exposure_permille`: pixels neither black nor burnt out.
+    """
+
+    view: str
+    condition: str
+    refused: bool
+    alarms: int
+    doubt_permille: int
+    withheld_permille: int
+    exposure_permille: int
+    sharpness_permille: int
+    pictures: int
+    file: bytes = b""
+
+    def __post_init__(self) -> None:
+        _check_name("view", self.view)
+        _check_name("condition", self.condition)
+        shares = (
+            self.doubt_permille,
+            self.withheld_permille,
+            self.exposure_permille,
+            self.sharpness_permille,
+        )
+        if not all(0 <= share <= WHOLE_PERMILLE for share in shares):
+            raise InvalidError(f"a candidate's shares are 0 to {WHOLE_PERMILLE}")
+        if self.alarms < 0 or self.pictures < 0:
+            raise InvalidError("a candidate's counts are not negative")
+        if self.refused == bool(self.file):
+            raise InvalidError("a candidate has a file, unless it is refused")
+
+
+def candidate_frame(candidate: Candidate) -> Frame:
+    """What was learnt. Errors: InvalidError over the limit of a message."""
+    head = {name: getattr(candidate, name) for name in _CANDIDATE}
+    return Frame(FrameKind.CANDIDATE, 0, _join(head, candidate.file))
+
+
+def parse_candidate(body: bytes) -> Candidate:
+    """Errors: InvalidError."""
+    head, file = _split(body, *_CANDIDATE)
+    if not isinstance(head["refused"], bool):
+        raise InvalidError("refused: true or false")
+    _check_kinds(head, ("view", "condition"), tuple(set(_CANDIDATE) - {"view", "condition", "refused"}))
+    return Candidate(**head, file=file)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many pictures have been gathered of those wanted."""
+
+    pictures: int
+    wanted: int
+
+
+def progress_frame(progress: Progress) -> Frame:
+    """How far learning is; at most once a second."""
+    return Frame(FrameKind.PROGRESS, 0, canon(asdict(progress)))
+
+
+def parse_progress(body: bytes) -> Progress:
+    """Errors: InvalidError."""
+    return Progress(**_counts(members(body, "pictures", "wanted"), "pictures", "wanted"))
+
+
+_ZONE = ("x0_permille", "x1_permille", "y0_permille", "y1_permille")
+_LEARN = ("condition", "least_us", "pictures", "view", "withhold")
+_CANDIDATE = (
+    "alarms",
+    "condition",
+    "doubt_permille",
+    "exposure_permille",
+    "pictures",
+    "refused",
+    "sharpness_permille",
+    "view",
+    "withheld_permille",
+)
+
+
+def _join(head: dict[str, Any], *files: bytes) -> bytes:
+    """A head behind its length in four bytes, then the files."""
+    spelt = canon(head)
+    return b"".join((len(spelt).to_bytes(4, "big"), spelt, *files))
+
+
+def _split(body: bytes, *names: str) -> tuple[dict[str, Any], bytes]:
+    end = 4 + int.from_bytes(body[:4], "big")
+    if not 4 < end <= min(len(body), 4 + MAX_HEAD_BYTES):
+        raise InvalidError(f"a message's head is longer than it or than {MAX_HEAD_BYTES} bytes")
+    return members(body[4:end], *names), body[end:]
+
+
+def _counts(value: object, *names: str) -> dict[str, int]:
+    """An object of exactly these members, each a number that is not negative."""
+    if not isinstance(value, dict) or value.keys() != set(names):
+        raise InvalidError(f"an object of {', '.join(names)} is due")
+    if any(type(one) is not int or one < 0 for one in value.values()):
+        raise InvalidError(f"{', '.join(names)}: numbers that are not negative")
+    return value
+
+
+def _check_kinds(found: dict[str, Any], words: tuple[str, ...], numbers: tuple[str, ...]) -> None:
+    if not all(isinstance(found[name], str) for name in words):
+        raise InvalidError(f"{', '.join(words)}: text")
+    if not all(type(found[name]) is int for name in numbers):
+        raise InvalidError(f"{', '.join(sorted(numbers))}: integers")
+
+
+def _check_name(what: str, name: str) -> None:
+    if not (0 < len(name) <= NAME_LIMIT and name.isprintable()):
+        raise InvalidError(f"a {what} has 1 to {NAME_LIMIT} printable characters")

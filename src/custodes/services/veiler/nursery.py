@@ -2,8 +2,9 @@
 
 Three generations: the nursery's own process, which only keeps its child alive; the warm parent, its child, which
 loads the libraries and never sees a packet; the veilers. The recorder talks to the warm parent by small messages,
-canonical JSON each: {"begin": serial} with a socket, {"end": serial}; back come {"ready": fences},
-{"began": serial}, {"ended": serial, "status": what waitpid says as an exit code, negative for a signal}.
+canonical JSON each: {"begin": serial} with a socket, {"end": serial}; back come {"detector": why there is none, empty
+where there is, "ready": fences}, {"began": serial}, {"ended": serial, "status": what waitpid says as an exit code,
+negative for a signal}.
 """
 
 from __future__ import annotations
@@ -30,17 +31,18 @@ from custodes.base.fence.report import FenceReport
 from custodes.base.fence.system import check_single_thread, prctl, write_proc
 
 MESSAGE_BYTES = 16_384
+MODEL_LIMIT_BYTES = 32 << 20
 AGAIN_AFTER_S = 1.0
 _PR_SET_PDEATHSIG = 1
 _NICENESS = 5
 # When memory runs out, veilers go before the recorder does.
 _FIRST_TO_GO = "500"
 
-Warm = Callable[[], Callable[[socket.socket, FenceReport], None]]
+Warm = Callable[[], tuple[Callable[[socket.socket, FenceReport], None], str]]
 
 
-def run_nursery(control: socket.socket) -> None:
-    """Keep a warm parent alive until the recorder closes the line."""
+def run_nursery(control: socket.socket, model: bytes | None) -> None:
+    """Keep a warm parent alive until the recorder closes the line. `model`: the detector's, not yet checked."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1):
@@ -55,7 +57,7 @@ def run_nursery(control: socket.socket) -> None:
         child = os.fork()
         if child == 0:
             _become_child_of(own)
-            os._exit(_guarded(lambda: WarmParent(control, report, _warm).run()))
+            os._exit(_guarded(lambda: WarmParent(control, report, lambda: _warm(model)).run()))
         os.waitpid(child, 0)
         if _is_closed(control):
             return
@@ -70,11 +72,11 @@ def nursery_fences() -> FenceReport:
     return report + restrict_folders(FolderRules(read=read, tcp=False, outside=False))
 
 
-def _warm() -> Callable[[socket.socket, FenceReport], None]:
+def _warm(model: bytes | None) -> tuple[Callable[[socket.socket, FenceReport], None], str]:
     # Loaded behind the fences: FFmpeg and NumPy read files and could make threads.
     from custodes.services.veiler.warm import warm_up  # noqa: PLC0415
 
-    return warm_up()
+    return warm_up(model)
 
 
 @dataclass(slots=True)
@@ -90,7 +92,7 @@ class WarmParent:
     def __init__(self, control: socket.socket, fences: FenceReport, warm: Warm) -> None:
         self._control = control
         self._fences = fences
-        self._veiler = warm()
+        self._veiler, self._detector_fault = warm()
         self._children: dict[int, _Child] = {}
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ)
@@ -100,7 +102,7 @@ class WarmParent:
 
     def run(self) -> None:
         """Until the recorder is gone; then the veilers end too."""
-        self._tell({"ready": self._fences.document()})
+        self._tell({"detector": self._detector_fault, "ready": self._fences.document()})
         while True:
             for key, _ in self._selector.select():
                 if isinstance(key.data, _Child):
@@ -168,9 +170,18 @@ def _guarded(act: Callable[[], None]) -> int:
     return 0
 
 
+def read_model(path: str) -> bytes | None:
+    """The detector's model, read before the fences; none where there is none. It is checked by hash later."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(MODEL_LIMIT_BYTES)
+    except OSError:
+        return None
+
+
 def main(arguments: list[str]) -> None:
-    """`python -m custodes.services.veiler DESCRIPTOR`: started by the recorder, before it has a key."""
-    if len(arguments) != 1:
-        raise BugError("the nursery is started with the descriptor of its line")
+    """`python -m custodes.services.veiler DESCRIPTOR [MODEL]`: started by the recorder, before it has a key."""
+    if len(arguments) not in (1, 2):
+        raise BugError("the nursery is started with the descriptor of its line and the detector's model")
     with socket.socket(fileno=int(arguments[0])) as control:
-        run_nursery(control)
+        run_nursery(control, read_model(arguments[1]) if len(arguments) == 2 else None)

@@ -9,7 +9,7 @@ from custodes.base.clock import SECOND_US
 from custodes.media.mp4.fragments import codec_string, fragment, init_segment
 from custodes.media.timeline import CLOCK_HZ
 from custodes.services.live import join_init
-from custodes.services.veiler.messages import Frame, FrameKind
+from custodes.services.veiler.frames import Frame, FrameKind
 
 GOP_US = SECOND_US
 

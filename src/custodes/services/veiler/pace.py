@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from custodes.base.clock import SECOND_US
-from custodes.services.veiler.messages import RATES_HZ
+from custodes.services.veiler.messages import (
+    RATES_HZ,
+)
 
 SLOW_US = 500_000
 QUICK_US = 150_000

@@ -5,14 +5,17 @@ Called by one thread with one message at a time; everything it sends goes throug
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from custodes.adapters.av.pictures import DecodedPicture, Picture, PictureDecoder, fit
 from custodes.base.clock import SECOND_US, Clock
-from custodes.base.errors import BugError, InvalidError
+from custodes.base.errors import BugError, CorruptError, InvalidError
 from custodes.media.packets import ParameterSets
 from custodes.media.sps import sequence_info
+from custodes.rendition.quality import Quality
 from custodes.services.live import (
     WHOLE_PERMILLE,
     LiveState,
@@ -20,18 +23,22 @@ from custodes.services.live import (
     ViewState,
     masked,
 )
+from custodes.services.veiler.frames import Frame, FrameKind
 from custodes.services.veiler.messages import (
+    Candidate,
     Figures,
-    Frame,
-    FrameKind,
     VeilUnit,
+    candidate_frame,
+    parse_ground,
+    parse_learn,
     parse_pace,
     parse_unit,
+    progress_frame,
     split_sets,
 )
 from custodes.services.veiler.output import FragmentMaker
 from custodes.services.veiler.pace import Pace
-from custodes.services.veiler.ports import Veil, Veiled
+from custodes.services.veiler.ports import Arrival, Learner, Veil, Veiled
 from custodes.services.veiler.whole import flat
 
 LONGEST_PX = 704
@@ -42,14 +49,6 @@ REMEMBERED = 64
 _MAX_PARTIAL = WHOLE_PERMILLE - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """When an access unit arrived, by both clocks."""
-
-    utc_us: int
-    boot_us: int
-
-
 class Veiler:
     """Decodes every picture, masks and encodes those that are due.
 
@@ -57,8 +56,9 @@ class Veiler:
     frame: the state says why.
     """
 
-    def __init__(self, veil: Veil, clock: Clock, send: Callable[[Frame], None]) -> None:
+    def __init__(self, veil: Veil, learner: Learner, clock: Clock, send: Callable[[Frame], None]) -> None:
         self._veil = veil
+        self._learner = learner
         self._clock = clock
         self._send = send
         self._output = FragmentMaker(send)
@@ -71,7 +71,10 @@ class Veiler:
         self._state: LiveState | None = None
         self._told_us = 0
         self._flat_us = 0
+        self._looked_us = -TELL_EVERY_US
         self._was_whole = False
+        # Of the last two pictures; what a veil kept back may be of the one before.
+        self._shapes: tuple[tuple[int, ...], ...] = ((),)
         self._number = 0
         self._arrivals: dict[int, Arrival] = {}
 
@@ -87,11 +90,13 @@ class Veiler:
             self._pace.want(parse_pace(frame.body))
         elif frame.kind is FrameKind.GROUND:
             self._ground(frame.body)
+        elif frame.kind is FrameKind.LEARN:
+            self._learner.begin(parse_learn(frame.body))
 
     def _ground(self, data: bytes) -> None:
         try:
-            self._veil.configure(data)
-        except InvalidError:
+            self._veil.configure(parse_ground(data))
+        except (CorruptError, InvalidError):
             # What it went by before is no longer meant to hold, and what is to hold is not known.
             self._ground_fault = True
         else:
@@ -147,34 +152,72 @@ class Veiler:
 
     def _show(self, decoded: DecodedPicture, arrival: Arrival) -> None:
         picture = decoded.array(LONGEST_PX)
-        height_px, width_px = picture.shape[:2]
-        veiled = self._veiled(decoded, picture, arrival.utc_us)
-        if veiled is None or veiled.picture.shape != picture.shape or veiled.picture.dtype != picture.dtype:
-            veiled = Veiled(picture, Reason.FAULT, WHOLE_PERMILLE)
-        if veiled.reason is not Reason.NONE:
-            veiled = replace(veiled, picture=flat(width_px, height_px), masked_permille=WHOLE_PERMILLE)
-        self._make(veiled, arrival)
+        if not decoded.is_damaged:
+            self._look(picture, arrival)
+        for veiled in self._veiled(decoded, picture, arrival):
+            self._make(veiled)
         now_us = self._clock.boot_us()
         self._pace.finished(arrival.boot_us, now_us)
         self._figures = replace(self._figures, late_us=max(0, now_us - arrival.boot_us))
 
-    def _veiled(self, decoded: DecodedPicture, picture: Picture, utc_us: int) -> Veiled | None:
-        if decoded.is_damaged:
-            return Veiled(picture, Reason.DAMAGED, WHOLE_PERMILLE)
-        if self._ground_fault:
-            return Veiled(picture, Reason.FAULT, WHOLE_PERMILLE)
+    def _look(self, picture: Picture, arrival: Arrival) -> None:
+        """What is told of the clear picture: figures, and what is learnt. It is not changed and not kept."""
+        if arrival.boot_us - self._looked_us >= TELL_EVERY_US:
+            self._looked_us = arrival.boot_us
+            quality = Quality.of(picture)
+            self._figures = replace(
+                self._figures,
+                sharpness_permille=quality.sharpness_permille,
+                exposure_permille=quality.exposure_permille,
+            )
+        told = self._learner.take(picture, arrival.boot_us)
+        if isinstance(told, Candidate):
+            self._send(candidate_frame(told))
+        elif told is not None:
+            self._send(progress_frame(told))
+
+    def _veiled(self, decoded: DecodedPicture, picture: Picture, arrival: Arrival) -> Sequence[Veiled]:
+        """What may be seen now, of pictures kept back too. Whatever goes wrong shows nothing of them."""
+        height_px, width_px = picture.shape[:2]
+        self._shapes = (self._shapes[-1], picture.shape)
+        reason = Reason.DAMAGED if decoded.is_damaged else Reason.FAULT
+        if not decoded.is_damaged and not self._ground_fault:
+            try:
+                shown = self._veil.veil(picture, arrival, SECOND_US // self._pace.rate_hz)
+                return [self._checked(veiled) for veiled in shown]
+            except Exception:  # noqa: BLE001 - whatever went wrong in it, nothing of the picture is shown
+                reason = Reason.FAULT
+        return [*self._drained(), Veiled(arrival, flat(width_px, height_px), reason, WHOLE_PERMILLE)]
+
+    def _drained(self) -> Sequence[Veiled]:
         try:
-            return self._veil.veil(picture, utc_us)
-        except Exception:  # noqa: BLE001 - whatever went wrong in it, nothing of the picture is shown
-            return None
+            return [] if self._ground_fault else [self._checked(veiled) for veiled in self._veil.drain()]
+        except Exception:  # noqa: BLE001 - as above
+            return []
+
+    def _checked(self, veiled: Veiled) -> Veiled:
+        """What is masked as a whole is flat, whatever was handed over. Errors: BugError for what is no picture."""
+        picture = veiled.picture
+        if (
+            not isinstance(picture, np.ndarray)
+            or picture.dtype != np.uint8
+            or picture.shape not in self._shapes
+        ):
+            raise BugError("a veil gave what is no picture of that camera")
+        if veiled.reason is Reason.NONE:
+            return veiled
+        height_px, width_px = picture.shape[:2]
+        return replace(veiled, picture=flat(width_px, height_px), masked_permille=WHOLE_PERMILLE)
 
     def _blank(self, reason: Reason, arrival: Arrival) -> None:
         """A flat picture in place of one that is not decoded, at most one a second."""
+        for veiled in self._drained():
+            self._make(veiled)
         self._become(masked(reason))
         size = self._output.size_px or self._expected_size()
         if size is not None and arrival.boot_us - self._flat_us >= SECOND_US:
             self._flat_us = arrival.boot_us
-            self._make(Veiled(flat(*size), reason, WHOLE_PERMILLE), arrival)
+            self._make(Veiled(arrival, flat(*size), reason, WHOLE_PERMILLE))
 
     def _expected_size(self) -> tuple[int, int] | None:
         try:
@@ -183,7 +226,8 @@ class Veiler:
             return None
         return fit(info.width_px, info.height_px, LONGEST_PX) if info else None
 
-    def _make(self, veiled: Veiled, arrival: Arrival) -> None:
+    def _make(self, veiled: Veiled) -> None:
+        arrival = veiled.arrival
         whole = veiled.reason is not Reason.NONE
         fresh = whole and not self._was_whole
         try:

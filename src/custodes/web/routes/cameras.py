@@ -10,6 +10,7 @@ from custodes.base.clock import Clock
 from custodes.base.errors import NotFoundError
 from custodes.estate.model import Camera
 from custodes.estate.rights import Action
+from custodes.services.following.commitments import Commitments
 from custodes.services.following.timeline import timeline
 from custodes.web import wire
 from custodes.web.problems import PROBLEMS
@@ -17,7 +18,9 @@ from custodes.web.states import CameraStates, camera_wire
 from custodes.web.visitors import Door, Visitor
 
 
-def camera_routes(door: Door, states: CameraStates, index: SqlIndex, clock: Clock, zone: str) -> APIRouter:
+def camera_routes(
+    door: Door, states: CameraStates, index: SqlIndex, clock: Clock, zone: str, commitments: Commitments
+) -> APIRouter:
     """GET /cameras, /cameras/{camera}, /cameras/{camera}/timeline."""
     router = APIRouter(tags=["cameras"], responses=PROBLEMS)
     see, replay = door.guarded(Action.SEE), door.guarded(Action.REPLAY)
@@ -25,13 +28,13 @@ def camera_routes(door: Door, states: CameraStates, index: SqlIndex, clock: Cloc
     @router.get("/cameras", operation_id="list_cameras")
     def list_cameras(visitor: Visitor = Depends(see)) -> wire.Cameras:
         """All cameras that the user may see."""
-        cameras = [camera_wire(camera, states, zone) for camera in visitor.cameras()]
+        cameras = [camera_wire(camera, states, zone, commitments) for camera in visitor.cameras()]
         return wire.Cameras(time_us=clock.utc_us(), cameras=cameras)
 
     @router.get("/cameras/{camera}", operation_id="read_camera")
     def read_camera(camera: str, visitor: Visitor = Depends(see)) -> wire.Camera:
         """A camera."""
-        return camera_wire(visitor.camera(camera), states, zone)
+        return camera_wire(visitor.camera(camera), states, zone, commitments)
 
     @router.get("/cameras/{camera}/timeline", operation_id="read_timeline")
     def read_timeline(

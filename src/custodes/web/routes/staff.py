@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends
 
-from custodes.adapters.sql.index.index import SqlIndex
-from custodes.base.keys import key_id
 from custodes.estate.rights import Action
+from custodes.services.following.commitments import Commitments
 from custodes.web import wire
 from custodes.web.problems import PROBLEMS
 from custodes.web.visitors import Door, Visitor
 
 
-def staff_routes(door: Door, index: SqlIndex) -> APIRouter:
+def staff_routes(door: Door, commitments: Commitments) -> APIRouter:
     """GET /staff."""
     router = APIRouter(tags=["staff"], responses=PROBLEMS)
     see = door.guarded(Action.SEE)
@@ -26,11 +25,11 @@ def staff_routes(door: Door, index: SqlIndex) -> APIRouter:
                     {
                         "pseudonym": one.pseudonym,
                         "role": one.role,
-                        "key": key_id(one.key).hex(),
+                        "key": id_.hex(),
                         "usable_from_us": one.usable_from_us,
                     }
                 )
-                for one in index.staff()
+                for id_, one in commitments.staff.items()
             ]
         )
 

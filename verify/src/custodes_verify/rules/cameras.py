@@ -51,6 +51,7 @@ def camera(state: State, entry: Entry) -> None:
         streams,
         [*history, (entry.admitted_us, retention_us)],
         body["review_date"].isoformat(),
+        tuple(view["name"] for view in body["views"]) or ("home",),
     )
     state.streams.update(dict.fromkeys(streams, body["camera"]))
     state.assurances.update(assurances)

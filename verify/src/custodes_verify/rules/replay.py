@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from custodes_verify.entries import Entry
 from custodes_verify.errors import RuleError
-from custodes_verify.rules import cameras, forgetting, notices, opening, people, sealing
+from custodes_verify.rules import backgrounds, cameras, forgetting, notices, opening, people, sealing
 from custodes_verify.rules.state import State
 
 Rule = Callable[[State, Entry], None]
@@ -17,6 +17,7 @@ RULES: Mapping[str, Rule] = {
     "recorder": people.recorder,
     "staff": people.staff,
     "camera": cameras.camera,
+    "background": backgrounds.background,
     "key-cert": people.key_cert,
     "destroyed": people.destroyed,
     "pool": sealing.pool,

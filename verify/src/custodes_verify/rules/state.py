@@ -52,6 +52,20 @@ class Camera:
     streams: set[bytes]
     retentions: list[tuple[int, int]]
     review_date: str
+    views: tuple[str, ...] = ("home",)
+
+
+@dataclass(slots=True)
+class Background:
+    """The last word on what a stream's view is compared with under a condition; `hash` empty: withdrawn."""
+
+    camera: bytes
+    hash: bytes
+    revision: int
+    since_us: int
+    signers: tuple[bytes, ...]
+    doubt_permille: int
+    withheld_permille: int
 
 
 @dataclass(slots=True)
@@ -151,6 +165,8 @@ class State:
     cameras: dict[bytes, Camera] = field(default_factory=dict)
     streams: dict[bytes, bytes] = field(default_factory=dict)
     assurances: dict[bytes, str] = field(default_factory=dict)
+    backgrounds: dict[tuple[bytes, str, str], Background] = field(default_factory=dict)
+    """By stream, view and condition."""
     certificates: dict[bytes, Certificate] = field(default_factory=dict)
     certified: dict[bytes, int] = field(default_factory=dict)
     pools: dict[bytes, Pool] = field(default_factory=dict)

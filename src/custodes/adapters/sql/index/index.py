@@ -13,11 +13,11 @@ from custodes.adapters.sql.database import Database
 from custodes.adapters.sql.index.schema import (
     CAMERAS,
     GAPS,
+    KEPT,
     METADATA,
     POSITION,
     RECORDERS,
     SPANS,
-    STAFF,
     STREAMS,
 )
 
@@ -58,16 +58,6 @@ class GapRow:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class StaffRow:
-    """A member of staff by raw key. Units: UTC microseconds."""
-
-    key: bytes
-    pseudonym: str
-    role: str
-    usable_from_us: int
-
-
 class IndexWriter:
     """Changes within one transaction; each may be repeated."""
 
@@ -79,10 +69,9 @@ class IndexWriter:
         self._connection.execute(delete(CAMERAS).where(CAMERAS.c.camera == camera))
         self._connection.execute(insert(CAMERAS), {"camera": camera, "body": body})
 
-    def put_staff(self, staff: StaffRow) -> None:
-        """A member of staff; a key is entered once."""
-        row = {name: getattr(staff, name) for name in StaffRow.__slots__}
-        self._connection.execute(upsert(STAFF).on_conflict_do_nothing(), row)
+    def keep(self, entry: int, leaf: bytes) -> None:
+        """An entry that is needed whole."""
+        self._connection.execute(upsert(KEPT).on_conflict_do_nothing(), {"entry": entry, "leaf": leaf})
 
     def open_span(self, span: SpanRow, recorder: bytes) -> None:
         """An epoch begins; nothing of it is accounted for yet."""
@@ -182,11 +171,11 @@ class SqlIndex:
         with self._database.reading() as connection:
             return [row.body for row in connection.execute(select(CAMERAS.c.body))]
 
-    def staff(self) -> list[StaffRow]:
-        """All, by pseudonym."""
+    def kept(self) -> list[tuple[int, bytes]]:
+        """Entries that are needed whole, by index, in order."""
         with self._database.reading() as connection:
-            rows = connection.execute(select(STAFF).order_by(STAFF.c.pseudonym))
-            return [StaffRow(**row._mapping) for row in rows]
+            rows = connection.execute(select(KEPT).order_by(KEPT.c.entry)).all()
+        return [(row.entry, row.leaf) for row in rows]
 
     def span_of(self, epoch: bytes) -> SpanRow | None:
         """An epoch that can still be opened; None for any other."""

@@ -43,16 +43,6 @@ CAMERAS = Table(
     PrimaryKeyConstraint("camera", name="cameras_pk"),
 )
 
-STAFF = Table(
-    "staff",
-    METADATA,
-    Column("key", LargeBinary(32), comment="raw Ed25519 key"),
-    Column("pseudonym", String(500), nullable=False, comment="as the ledger has it"),
-    Column("role", String(32), nullable=False, comment="one of the ledger's roles"),
-    Column("usable_from_us", BigInteger, nullable=False, comment="UTC; from then on its signature counts"),
-    PrimaryKeyConstraint("key", name="staff_pk"),
-)
-
 RECORDERS = Table(
     "recorders",
     METADATA,
@@ -94,4 +84,17 @@ GAPS = Table(
     Column("reason", String(32), comment="a word of the accounts' closed list"),
     PrimaryKeyConstraint("stream", "to_us", "from_us", "reason", name="gaps_pk"),
     sqlite_with_rowid=False,
+)
+
+KEPT = Table(
+    "kept",
+    METADATA,
+    Column("entry", BigInteger, comment="index in the ledger"),
+    Column(
+        "leaf",
+        LargeBinary,
+        nullable=False,
+        comment="the entry's bytes; of recorders, staff, backgrounds: few, and needed whole",
+    ),
+    PrimaryKeyConstraint("entry", name="kept_pk"),
 )

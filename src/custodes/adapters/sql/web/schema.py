@@ -74,3 +74,23 @@ ACCESS = Table(
     ),
     PrimaryKeyConstraint("hour_us", "role", name="access_pk"),
 )
+
+PROPOSALS = Table(
+    "proposals",
+    METADATA,
+    Column("background", _HASH, comment="SHA-256 of the file that it is about"),
+    Column(
+        "statement", LargeBinary, nullable=False, comment="Canon of the entry's signed object, one signature"
+    ),
+    Column("at_us", BigInteger, nullable=False, comment="UTC"),
+    PrimaryKeyConstraint("background", name="proposals_pk"),
+)
+
+REFUSALS = Table(
+    "refusals",
+    METADATA,
+    Column("background", _HASH, comment="SHA-256 of the file that is not to be committed"),
+    Column("user", String(64), nullable=False, comment="who refused it"),
+    Column("at_us", BigInteger, nullable=False, comment="UTC"),
+    PrimaryKeyConstraint("background", name="refusals_pk"),
+)
