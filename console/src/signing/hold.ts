@@ -15,10 +15,10 @@ export async function objection(draft: HoldDraft, camera: Camera, until_us: numb
   const commitment = b64u(await typedHash("custodes/hold-scope/v1", salt, canonBytes(draft.scope)));
   if (draft.type !== TYPE || Object.keys(body).sort().join() !== MEMBERS.join()) return "form";
   if (draft.scope.some((part) => !streams.has(hexOf(part.stream)))) return "camera";
-  if (body.kind !== "provisional" || body.request !== "" || body.until_us !== until_us) return "kind";
-  if (salt.length !== 32 || body.commitment !== commitment) return "commitment";
-  if (body.count !== draft.scope.reduce((sum, part) => sum + part.slots.length, 0)) return "count";
-  if (JSON.stringify(body.epochs) !== JSON.stringify(epochs)) return "epochs";
+  if (body["kind"] !== "provisional" || body["request"] !== "" || body["until_us"] !== until_us) return "kind";
+  if (salt.length !== 32 || body["commitment"] !== commitment) return "commitment";
+  if (body["count"] !== draft.scope.reduce((sum, part) => sum + part.slots.length, 0)) return "count";
+  if (JSON.stringify(body["epochs"]) !== JSON.stringify(epochs)) return "epochs";
   return "";
 }
 

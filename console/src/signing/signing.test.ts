@@ -36,7 +36,7 @@ describe("base64url", () => {
 
 describe("signing", () => {
   it("verifies what staff of the vectors signed", async () => {
-    const genesis = entries[0]!.value.body as { staff: { key: string }[] };
+    const genesis = entries[0]?.value.body as { staff: { key: string }[] };
     const publics = new Map<string, Uint8Array<ArrayBuffer>>();
     for (const staff of genesis.staff) {
       const raw = Uint8Array.from(unb64u(staff.key));
@@ -61,9 +61,9 @@ describe("signing", () => {
     const signed = await sign(staff, "custodes/entry/hold/v1", { b: 1, a: "x" });
     const known = await crypto.subtle.importKey("raw", Uint8Array.from(unhex(PUBLIC)), { name: "Ed25519" }, false, ["verify"]);
     const message = typedMessage("custodes/entry/hold/v1", new TextEncoder().encode('{"a":"x","b":1}'));
-    const signature = Uint8Array.from(unb64u(signed.signatures[0]!.signature));
+    const signature = Uint8Array.from(unb64u(signed.signatures[0]?.signature ?? ""));
     expect(await crypto.subtle.verify({ name: "Ed25519" }, known, signature, message)).toBe(true);
-    expect(unb64u(signed.signatures[0]!.key)).toHaveLength(16);
+    expect(unb64u(signed.signatures[0]?.key ?? "")).toHaveLength(16);
   });
   it("refuses a file that is no key", async () => {
     for (const text of ["", "xyz", SEED.toUpperCase(), SEED.slice(2), `${SEED}00`]) {

@@ -7,7 +7,7 @@ from watching.network import ConsoleNetwork, Visit
 from custodes.base.canon import b64u, typed_hash, unb64u
 from custodes.base.clock import DAY_US, HOUR_US, MINUTE_US
 from custodes.base.keys import SigningKey, sign_body
-from custodes.cases.hold import HOLD_TYPE
+from custodes.cases.hold import HOLD_TYPE, HoldScope
 from custodes.cases.scope import Scope
 from custodes.estate.rights import Reach
 
@@ -48,6 +48,8 @@ async def test_a_draft_is_of_the_minutes_that_were_asked_for(net: ConsoleNetwork
     scope = Scope.from_json(draft["scope"])
     commitment = typed_hash("custodes/hold-scope/v1", unb64u(draft["salt"]), scope.encode())
     assert draft["body"]["commitment"] == b64u(commitment)
+    kept = HoldScope(unb64u(draft["salt"]), scope).entry_members()
+    assert kept == {name: draft["body"][name] for name in kept}
     assert draft["body"]["count"] == 2 and draft["body"]["kind"] == "provisional"
 
 

@@ -126,7 +126,8 @@ async def _try(net: ConsoleNetwork, visit: Visit, way: Way, camera: str) -> int:
         options = {"json": {"view": "crossing", "condition": "day", "withhold": True}}
     elif way.path == "/holds" or way.path.endswith(("/learning", "/proposal", "/approval")):
         options = {"json": NOTHING_SIGNED}
-    answer = await visit.ask(way.method, PREFIX + path.replace("{camera}", camera).replace("{background}", "cd" * 32), **options)
+    path = path.replace("{camera}", camera).replace("{background}", "cd" * 32)
+    answer = await visit.ask(way.method, PREFIX + path, **options)
     if "target" in {user.name for user in net.console.users.all()}:
         net.console.users.remove("target")
     if any(words in answer.text for words in RIGHT_BUT_NOTHING_THERE):
