@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from custodes.adapters.bus.memory import MemoryBus
+from custodes.adapters.exchange.folder import FolderOffice
 from custodes.adapters.passwords import Passwords
 from custodes.adapters.sql.index import open_index_database
 from custodes.adapters.sql.web import open_web_database
@@ -34,6 +35,8 @@ def document() -> str:
             web=web,
             index=index,
             read=_nothing,
+            listing=lambda _: (),
+            office=FolderOffice(Path(folder)),
             live=BusLiveSource(MemoryBus()),
             volumes=list,
             passwords=Passwords(1, 8, 1),
