@@ -11,6 +11,8 @@ from console.dev.models import (
     Alarm,
     Camera,
     CameraStream,
+    Commitment,
+    CommittedView,
     Health,
     Index,
     MaskedShare,
@@ -205,6 +207,18 @@ def _camera(number: int, now_us: int) -> Camera:
         reason=reason,
         since_us=since,
         view=ViewNow(state=view, reason=why, since_us=since),
+        backgrounds=[
+            CommittedView(
+                view="street",
+                committed=[]
+                if why == "no-background"
+                else [
+                    Commitment(
+                        condition="day", background=f"{number:064x}", entry=100 + number, since_us=since
+                    )
+                ],
+            )
+        ],
     )
 
 

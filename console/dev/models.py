@@ -90,6 +90,22 @@ class ViewNow(Part):
     since_us: Us
 
 
+class Commitment(Part):
+    """A background that a view is compared with."""
+
+    condition: str
+    background: str
+    entry: int
+    since_us: Us
+
+
+class CommittedView(Part):
+    """A view, and what is committed for it."""
+
+    view: str
+    committed: list[Commitment]
+
+
 class Camera(Part):
     """A camera of the register, and how it is."""
 
@@ -110,6 +126,7 @@ class Camera(Part):
     reason: str
     since_us: Us | None
     view: ViewNow | None
+    backgrounds: list[CommittedView]
 
 
 class Cameras(Part):

@@ -98,7 +98,7 @@ def is_masked(tiles: list[Tile]) -> bool:
 
 
 def live_views(tiles: list[Tile]) -> list[Tile]:
-    """Those that show something of the scene. Errors: CorruptError."""
+    """Those that show something of the scene, not flat pictures alone. Errors: CorruptError."""
     return [tile for tile in tiles if ViewState.LIVE.value in tile.states and not tile.is_flat()]
 
 
@@ -107,7 +107,8 @@ def summary(masked: list[Tile], tiles: list[Tile]) -> dict[str, Any]:
     firsts = [tile.first_picture_s for tile in tiles if tile.first_picture_s is not None]
     latencies = sorted(one for tile in tiles for one in tile.latencies_s)
     return {
-        "streams_live": len(live_views(tiles)),
+        "streams_live": len(firsts),
+        "views_open": len(live_views(tiles)),
         "masked_until_committed": is_masked(masked),
         "masked_permille": {
             tile.name: int(statistics.median(tile.masked_permille)) for tile in tiles if tile.masked_permille
