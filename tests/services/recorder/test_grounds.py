@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from recording.rig import Rig
 from town.people import signing_key
-from watching.candidates import background_file, lay_out
+from watching.candidates import background_file, committed, lay_out
 
 from custodes.adapters.objects.memory import MemoryObjectStore
-from custodes.services.backgrounds import Committed, LearntBackground
+from custodes.services.backgrounds import LearntBackground
 from custodes.services.recorder.grounds import GroundFolder
 from custodes.services.recorder.settings import RecorderSettings
 
@@ -23,11 +23,11 @@ class Land:
 
     def __init__(self, folder: Path) -> None:
         self.rig = Rig(folder / "rig")
-        self.recorder = self.rig  # its key
+        # What `lay_out` asks of a town.
+        self.recorder = self.rig
         self.store = MemoryObjectStore()
         self.folder = folder / "backgrounds"
         self.now_us = 1
-        # What `lay_out` asks of a town.
         self.network, self.recorder_id = self.rig.network, self.rig.recorder
         self.camera, self.stream = bytes(15) + b"c", bytes(15) + b"s"
 
@@ -40,20 +40,6 @@ class Land:
 
     def load(self, settings: RecorderSettings) -> Any:
         return GroundFolder(self.folder, self.store).load(settings)
-
-
-def committed(one: LearntBackground, **changes: Any) -> Committed:
-    said = Committed(
-        camera=one.camera,
-        stream=one.stream,
-        view=one.view,
-        condition=one.condition,
-        background=one.background,
-        revision=1,
-        doubt_permille=one.doubt_permille,
-        withheld_permille=one.withheld_permille,
-    )
-    return replace(said, **changes)
 
 
 @pytest.fixture
@@ -121,7 +107,13 @@ def test_a_picture_that_no_recorder_made_is_refused(land: Land) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"doubt_permille": 0}, {"withheld_permille": 0}, {"stream": bytes(16)}, {"view": "x"}, {"condition": "wet"}],
+    [
+        {"doubt_permille": 0},
+        {"withheld_permille": 0},
+        {"stream": bytes(16)},
+        {"view": "x"},
+        {"condition": "wet"},
+    ],
 )
 def test_an_entry_that_says_what_its_recorder_does_not_is_refused(
     land: Land, changes: dict[str, Any]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 from custodes.base.canon import canon
 from custodes.base.keys import SigningKey
 from custodes.base.ports import ObjectStore
-from custodes.services.backgrounds import LearntBackground, background_path, statement_path
+from custodes.services.backgrounds import Committed, LearntBackground, background_path, statement_path
 
 WIDTH_PX, HEIGHT_PX = 640, 360
 
@@ -53,3 +54,18 @@ def lay_out(
     store.put(background_path(found.stream, found.background), file)
     store.put(statement_path(found.stream, found.background), found.sign(key or town.recorder.signing))
     return found
+
+
+def committed(one: LearntBackground, **changes: Any) -> Committed:
+    """What the entry that commits it says."""
+    said = Committed(
+        camera=one.camera,
+        stream=one.stream,
+        view=one.view,
+        condition=one.condition,
+        background=one.background,
+        revision=1,
+        doubt_permille=one.doubt_permille,
+        withheld_permille=one.withheld_permille,
+    )
+    return replace(said, **changes)
