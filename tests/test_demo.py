@@ -56,6 +56,8 @@ def test_demo_check(tmp_path: Path) -> None:
     )
     view = report["rendition"]
     assert view["streams_live"] == 6 and view["masked_until_committed"] is True and view["pictures"] >= 6
+    assert view["views_open"] == view["committed"] >= 1
+    assert view["committed"] + len(view["not_committed"]) == 6 and all(view["not_committed"].values())
     assert report["verify"] == report["verify_package"] == "ok"
 
 

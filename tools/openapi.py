@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from custodes.adapters.bus.memory import MemoryBus
+from custodes.adapters.exchange.folder import FolderOffice
 from custodes.adapters.passwords import Passwords
 from custodes.adapters.sql.index import open_index_database
 from custodes.adapters.sql.web import open_web_database
@@ -34,9 +35,9 @@ def document() -> str:
             web=web,
             index=index,
             read=_nothing,
-            listing=lambda _prefix: (),
+            listing=lambda _: (),
+            office=FolderOffice(Path(folder)),
             live=BusLiveSource(MemoryBus()),
-            office=_NoOffice(),
             volumes=list,
             passwords=Passwords(1, 8, 1),
         )
@@ -46,13 +47,6 @@ def document() -> str:
         web.close()
         index.close()
     return text
-
-
-class _NoOffice:
-    """Nobody is asked here."""
-
-    async def ask(self, service: str, subject: str, question: bytes, timeout_s: float = 30.0) -> bytes:
-        raise NotFoundError(f"nobody to ask about {subject}")
 
 
 def _nothing(path: str) -> bytes:

@@ -13,6 +13,8 @@ from custodes.web.wire import (
     Alarm,
     Camera,
     CameraStream,
+    Commitment,
+    CommittedView,
     Health,
     Index,
     MaskedShare,
@@ -208,11 +210,22 @@ def _camera(number: int, now_us: int) -> Camera:
         ]
         if number % 3 == 0
         else [],
-        backgrounds=[],
         state=state,
         reason=reason,
         since_us=since,
         view=ViewNow(state=view, reason=why, since_us=since),
+        backgrounds=[
+            CommittedView(
+                view="street",
+                committed=[]
+                if why == "no-background"
+                else [
+                    Commitment(
+                        condition="day", background=f"{number:064x}", entry=100 + number, since_us=since
+                    )
+                ],
+            )
+        ],
     )
 
 

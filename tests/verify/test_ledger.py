@@ -297,3 +297,46 @@ def test_a_server_that_misbehaves_is_exit_2(answer: str, capsys: pytest.CaptureF
         thread.join()
     assert code == 2
     assert capsys.readouterr().err.startswith("custodes-verify: ")
+
+
+def test_committed_backgrounds_are_told_with_their_keys(network: Any, check: Check, make_key: Any) -> None:
+    first, second = network.administrator, network.supervisor
+    body = {
+        "background": base64.urlsafe_b64encode(b"\7" * 32).decode().rstrip("="),
+        "camera": base64.urlsafe_b64encode(network.camera).decode().rstrip("="),
+        "condition": "day",
+        "doubt_permille": 480,
+        "revision": 1,
+        "stream": base64.urlsafe_b64encode(network.stream).decode().rstrip("="),
+        "view": "home",
+        "withheld_permille": 390,
+    }
+    network.add("background", body, first, second)
+    code, report = check(network)
+    assert (code, report["findings"]) == (0, [])
+    (told,) = [line for line in report["proven"] if "is committed" in line]
+    assert (b"\7" * 32).hex() in told and "view home, day" in told and "Bridge north" in told
+    keys = sorted(network.key_id(key.public).hex() for key in (first, second))
+    assert f"by the staff keys {keys[0]} and {keys[1]}" in told
+    (claim,) = [one for one in report["claimed"] if "withheld in that background" in one["what"]]
+    assert "doubt 480" in claim["what"] and claim["by"].endswith(keys[1])
+    network.add("background", {**body, "background": "", "revision": 2}, first, second)
+    code, report = check(network)
+    assert code == 0 and not [line for line in report["proven"] if "is committed" in line]
+
+
+def test_a_background_signed_by_one_is_a_finding(network: Any, check: Check) -> None:
+    body = {
+        "background": base64.urlsafe_b64encode(b"\7" * 32).decode().rstrip("="),
+        "camera": base64.urlsafe_b64encode(network.camera).decode().rstrip("="),
+        "condition": "day",
+        "doubt_permille": 0,
+        "revision": 1,
+        "stream": base64.urlsafe_b64encode(network.stream).decode().rstrip("="),
+        "view": "home",
+        "withheld_permille": 0,
+    }
+    network.add("background", body, network.supervisor)
+    code, report = check(network)
+    assert code == 1 and rules(report) == ["signature"]
+    assert not [line for line in report["proven"] if "is committed" in line]

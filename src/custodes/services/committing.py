@@ -34,6 +34,7 @@ from custodes.services.backgrounds import (
     statement_path,
 )
 from custodes.services.following.commitments import Commitments
+from custodes.services.live import WHOLE_PERMILLE
 
 BACKGROUND_TYPE = entry_type("background")
 CANDIDATE, PROPOSED, COMMITTED, REFUSED = "candidate", "proposed", "committed", "refused"
@@ -102,7 +103,13 @@ class BackgroundDesk:
         UnverifiedError, NotFoundError, ConflictError.
         """
         queued = self._check(background, statement)
-        self.file(queued.learnt)
+        if queued.state != COMMITTED:
+            if queued.learnt.withheld_permille == WHOLE_PERMILLE:
+                raise RefusedError(
+                    f"all of it is withheld ({queued.learnt.alarms} places where somebody may be):"
+                    " a view that is compared with it shows nothing"
+                )
+            self.file(queued.learnt)
         proposal = StoredProposal(background, canon(statement.to_json()), self._clock.utc_us())
         self._proposals.put(proposal)
 

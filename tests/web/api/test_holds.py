@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from watching.network import ConsoleNetwork, Visit
+from watching.network import ConsoleNetwork, KeepersOffice, Visit
 
 from custodes.base.canon import b64u, typed_hash, unb64u
 from custodes.base.clock import DAY_US, HOUR_US, MINUTE_US
@@ -15,6 +15,7 @@ API = "/api/v1"
 
 
 async def _supervisor(net: ConsoleNetwork, **reach: Any) -> Visit:
+    net.office.inner = KeepersOffice(net.keeper)
     net.add_user("sue", "supervisor", **({"reach": Reach(**reach)} if reach else {}))
     return await net.sign_in("sue")
 

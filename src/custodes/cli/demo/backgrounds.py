@@ -63,12 +63,19 @@ def commit(network: DemoNetwork, say: Say) -> DemoBackgrounds:
         if background is None:
             found.not_committed[place] = f"no candidate within {LEARNT_WITHIN_S:g} s"
             continue
-        custodes("background", "propose", folder.root, background, "--staff", folder.staff_key(PROPOSER))
+        code, words = try_custodes(
+            "background", "propose", folder.root, background, "--staff", folder.staff_key(PROPOSER)
+        )
+        if code:
+            found.not_committed[place] = words.strip()
+            continue
         custodes("background", "approve", folder.root, background, "--staff", folder.staff_key(APPROVER))
         found.committed.append(place)
     say(
         f"      {PROPOSER} proposes, {APPROVER} approves: {len(found.committed)} backgrounds are in the ledger"
     )
+    for place, why in found.not_committed.items():
+        say(f"      {place} stays masked: {why}")
     return found
 
 

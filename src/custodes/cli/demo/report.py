@@ -46,9 +46,14 @@ class DemoReport:
             "the export is what the camera sent": self.export_identical and self.export_access_units > 0,
             "nothing outside the grant opens": not self.outside_grant_opened,
             "a refused case does not open": not self.refused_case_opened,
-            "every view with a committed background is live": bool(self.rendition.get("committed"))
-            and self.rendition.get("streams_live") == self.rendition.get("committed"),
-            f"{cameras} backgrounds are committed": self.rendition.get("committed") == cameras,
+            f"{cameras} views show a picture": self.rendition.get("streams_live") == cameras,
+            "every view with a committed background is open, and no other": bool(
+                self.rendition.get("committed")
+            )
+            and self.rendition.get("views_open") == self.rendition.get("committed"),
+            "every view is committed or there is a reason": self.rendition.get("committed", 0)
+            + len(self.rendition.get("not_committed", {}))
+            == cameras,
             "every view is masked until a background is committed": bool(
                 self.rendition.get("masked_until_committed")
             ),

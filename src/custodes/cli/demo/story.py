@@ -90,7 +90,7 @@ def _tell(
     tiles = watch_live(options.http_port, password, len(backgrounds.committed))
     report.rendition = {**summary(masked, tiles), **backgrounds.to_report()}
     say(
-        f"      {report.rendition['streams_live']} views are live, masked by ‰"
+        f"      {report.rendition['views_open']} views are open, masked by ‰"
         f" {report.rendition['masked_permille']}; first picture after"
         f" {report.rendition['first_picture_s']['median']} s, {report.rendition['latency_s']['median']} s late"
     )

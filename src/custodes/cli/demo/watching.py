@@ -40,6 +40,7 @@ class Tile:
     latencies_s: list[float] = field(default_factory=list)
 
     masked_permille: list[int] = field(default_factory=list)
+    reasons: set[str] = field(default_factory=set)
 
     def is_flat(self) -> bool:
         """Whether every picture is of one colour. Errors: CorruptError where none can be decoded."""
@@ -97,7 +98,7 @@ def is_masked(tiles: list[Tile]) -> bool:
 
 
 def live_views(tiles: list[Tile]) -> list[Tile]:
-    """Those that show something of the scene. Errors: CorruptError."""
+    """Those that show something of the scene, not flat pictures alone. Errors: CorruptError."""
     return [tile for tile in tiles if ViewState.LIVE.value in tile.states and not tile.is_flat()]
 
 
@@ -106,11 +107,13 @@ def summary(masked: list[Tile], tiles: list[Tile]) -> dict[str, Any]:
     firsts = [tile.first_picture_s for tile in tiles if tile.first_picture_s is not None]
     latencies = sorted(one for tile in tiles for one in tile.latencies_s)
     return {
-        "streams_live": len(live_views(tiles)),
+        "streams_live": len(firsts),
+        "views_open": len(live_views(tiles)),
         "masked_until_committed": is_masked(masked),
         "masked_permille": {
             tile.name: int(statistics.median(tile.masked_permille)) for tile in tiles if tile.masked_permille
         },
+        "masked_whole_by": {tile.name: sorted(tile.reasons) for tile in tiles if tile.reasons},
         "pictures": sum(len(tile.fragments) for tile in tiles),
         "first_picture_s": {"median": _rounded(statistics.median(firsts)), "worst": _rounded(max(firsts))},
         "latency_s": {
@@ -141,6 +144,7 @@ def _take(socket: Connection, tiles: dict[int, Tile], began: float) -> None:
         state = parse_state(body)
         tile.states.add(state.state.value)
         tile.masked_permille.append(state.masked_permille)
+        tile.reasons |= {state.reason.value} - {""}
     else:
         raise CorruptError(f"live view refuses camera {tile.camera}")
 
