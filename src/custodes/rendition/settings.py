@@ -17,6 +17,8 @@ class MaskSettings:
     box_margin: float = 0.05
     hold_us: int = 1_000_000
     step_us: int = 250_000
+    same_level: float = 4.0
+    same_us: int = 1_000_000
     detector_late_us: int = 400_000
     gap_us: int = 5_000_000
     switch_us: int = 60_000_000
