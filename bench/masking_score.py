@@ -14,8 +14,9 @@ from bench.clips import Change, Clip, Picture
 from custodes.rendition.learning import median
 
 Pixels = npt.NDArray[np.bool_]
-# Masked blocks, or masked pixels, of a picture at a time in microseconds.
-Masks = Callable[[Picture, int], Pixels]
+# Masked blocks, or masked pixels, of the pictures that are finished with one at a time in microseconds, in order; of
+# those that are left, for none.
+Masks = Callable[[Picture | None, int], list[Pixels]]
 
 SHOWN_SHARE = 0.05
 # A person's core: the inner 40 % of the box's width, from 5 to 55 % of its height.
@@ -139,20 +140,29 @@ class Score:
 def score(clip: Clip, scored: Ground, change: Change, masks: Masks) -> Score:
     """Runs masks over a changed clip, first over the last learnt pictures until the hold has run."""
     found = Score()
-    warm = min(clip.learnt, math.ceil(WARM_SECONDS * clip.rate))
-    for number in range(clip.learnt - warm, len(clip.pictures)):
-        picture = change(clip.pictures[number], number, clip, scored.background)
-        masked = masks(picture, round(number * 1_000_000 / clip.rate))
-        if number < clip.learnt:
-            continue
-        height, width = picture.shape[:2]
-        if masked.shape != (height, width):
-            block = height // masked.shape[0]
-            masked = np.repeat(np.repeat(masked, block, axis=0), block, axis=1)
-        for person in scored.people.get(number, []):
-            found.person(person, masked, number, 1)
-        found.elsewhere(masked, *_nobody(clip, number, height, width))
+    first = clip.learnt - min(clip.learnt, math.ceil(WARM_SECONDS * clip.rate))
+    done = first
+    for number in range(first, len(clip.pictures) + 1):
+        picture = None
+        if number < len(clip.pictures):
+            picture = change(clip.pictures[number], number, clip, scored.background)
+        for masked in masks(picture, round(number * 1_000_000 / clip.rate)):
+            if done >= clip.learnt:
+                _count(found, clip, scored, done, masked)
+            done += 1
+    if done != len(clip.pictures):
+        raise RuntimeError(f"{clip.name}: {done - first} masks for {len(clip.pictures) - first} pictures")
     return found
+
+
+def _count(found: Score, clip: Clip, scored: Ground, number: int, masked: Pixels) -> None:
+    height, width = clip.pictures[number].shape[:2]
+    if masked.shape != (height, width):
+        block = height // masked.shape[0]
+        masked = np.repeat(np.repeat(masked, block, axis=0), block, axis=1)
+    for person in scored.people.get(number, []):
+        found.person(person, masked, number, 1)
+    found.elsewhere(masked, *_nobody(clip, number, height, width))
 
 
 def _nobody(clip: Clip, number: int, height: int, width: int) -> tuple[Pixels, Pixels]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -52,47 +54,48 @@ def test_what_was_masked_within_the_hold_is_masked(gaps: list[int], data: st.Dat
         before_us, before = int(at_us), not shown
 
 
-@given(times, st.data())
-def test_in_a_beat_the_mask_changes_at_the_steps_alone_and_hides_all_that_any_mask_hid(
-    gaps: list[int], data: st.DataObject
+@given(times, st.sampled_from([0, STEP_US // 4, STEP_US]))
+def test_a_beat_gives_each_picture_once_in_order_and_those_of_a_step_together(
+    gaps: list[int], interval_us: int
 ) -> None:
     beat: Beat[int] = Beat(STEP_US, items_limit=100)
-    given_masks: dict[int, Mask] = {}
-    released: list[tuple[int, Mask]] = []
+    closed: list[list[int]] = []
+    dropped: list[int] = []
     for at_us in map(int, np.cumsum(gaps)):
-        blocks = (
-            np.array(data.draw(st.lists(st.booleans(), min_size=256, max_size=256))).reshape(GRID.shape)
-            if data.draw(st.booleans())
-            else CLEAR
-        )
-        given_masks[at_us] = mask(blocks, at_us)
-        released += beat.add(at_us, given_masks[at_us])
-    released += beat.drain()
-    assert [item for item, _ in released] == list(given_masks)
-    steps: dict[int, bytes] = {}
-    for at_us, joined in released:
-        assert not (given_masks[at_us].blocks & ~joined.blocks).any()
-        assert steps.setdefault(at_us // STEP_US, joined.blocks.tobytes()) == joined.blocks.tobytes()
+        if beat.is_over(at_us):
+            closed.append(beat.close())
+        if not beat.takes(at_us):
+            dropped.append(at_us)
+        elif beat.add(at_us, at_us, interval_us):
+            closed.append(beat.close())
+    closed.append(beat.close())
+    steps = [{at_us // STEP_US for at_us in together} for together in closed if together]
+    assert all(len(step) == 1 for step in steps), "pictures of more than one step are together"
+    assert len(set.union(set(), *steps)) == len(steps), "a step was given twice"
+    given_back = list(chain.from_iterable(closed))
+    assert sorted([*given_back, *dropped]) == list(map(int, np.cumsum(gaps)))
+    assert given_back == sorted(given_back)
+    if not interval_us:
+        assert not dropped
 
 
-def test_a_whole_mask_in_a_step_says_why_for_all_of_it() -> None:
+def test_a_beat_is_over_when_no_more_is_expected_and_what_comes_all_the_same_is_not_taken() -> None:
     beat: Beat[str] = Beat(STEP_US)
-    whole = Mask.whole(GRID, 10, Reason.SHAKING)
-    assert beat.add("first", mask(CLEAR, 0)) == []
-    assert beat.add("second", whole) == []
-    assert [(item, m.reason) for item, m in beat.drain()] == [
-        ("first", Reason.SHAKING),
-        ("second", Reason.SHAKING),
-    ]
-    assert beat.drain() == []
+    assert not beat.add("first", 0, STEP_US // 2)
+    assert beat.add("second", STEP_US // 2, STEP_US // 2)
+    assert beat.close() == ["first", "second"]
+    assert not beat.takes(STEP_US - 1)
+    assert beat.takes(STEP_US)
+    assert beat.close() == []
 
 
 def test_too_many_pictures_a_step_are_refused() -> None:
     beat: Beat[int] = Beat(STEP_US, items_limit=2)
-    beat.add(1, mask(CLEAR, 1))
-    beat.add(2, mask(CLEAR, 2))
+    for at_us in (1, 2):
+        assert beat.takes(at_us)
+        beat.add(at_us, at_us)
     with pytest.raises(InvalidError, match="2 pictures"):
-        beat.add(3, mask(CLEAR, 3))
+        beat.takes(3)
 
 
 @pytest.mark.parametrize(("hold_us", "step_us"), [(-1, 1), (60_000_001, 1), (0, 0), (0, 1_000_001)])

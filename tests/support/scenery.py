@@ -62,3 +62,19 @@ class Told:
             raise UnverifiedError("the detector was told to fail")
         boxes = np.array(self.boxes, dtype=np.float32).reshape(-1, 4)
         return Found(boxes, np.full(len(boxes), 0.9, dtype=np.float32), arrived_us - self.late_us)
+
+
+def square() -> Picture:
+    """A paved square under a plain sky, in which the real detector doubts nothing."""
+    horizon = HEIGHT_PX * 3 // 10
+    picture = np.empty((HEIGHT_PX, WIDTH_PX, 3), dtype=np.uint8)
+    picture[:horizon] = np.linspace(215, 190, horizon)[:, None, None].astype(np.uint8)
+    ground = np.linspace(90, 130, HEIGHT_PX - horizon)[:, None, None]
+    rough = np.random.default_rng(1).normal(0, 9, (HEIGHT_PX - horizon, WIDTH_PX, 1))
+    picture[horizon:] = np.clip(ground + rough, 0, 255).astype(np.uint8)
+    for joint in range(14):
+        row = horizon + int((joint / 14) ** 1.6 * (HEIGHT_PX - horizon))
+        cv2.line(picture, (0, row), (WIDTH_PX, row), (60, 62, 64), 2)
+    for joint in range(-40, 40):
+        cv2.line(picture, (320 + joint * 12, horizon), (320 + joint * 70, HEIGHT_PX), (62, 64, 66), 2)
+    return picture

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from custodes.base.errors import InvalidError
-from custodes.rendition.model import Mask
 from custodes.rendition.picture import Blocks, Grid
 
 Item = TypeVar("Item")
@@ -46,35 +45,28 @@ class Beat(Generic[Item]):
 
     step_us: int
     items_limit: int = 64
-    _waiting: list[tuple[Item, Mask]] = field(default_factory=list)
+    _waiting: list[Item] = field(default_factory=list)
+    _step: int = -1
     _over: int = -1
 
-    def add(self, item: Item, mask: Mask, interval_us: int = 0) -> list[tuple[Item, Mask]]:
-        """The pictures whose step is over; `interval_us` later the next is expected, 0 where that is not known.
+    def is_over(self, at_us: int) -> bool:
+        """Whether what waits is over, because something comes at that time."""
+        return bool(self._waiting) and at_us // self.step_us != self._step
 
-        Errors: InvalidError for too many a step.
-        """
-        done: list[tuple[Item, Mask]] = []
-        step = mask.arrived_us // self.step_us
-        if self._waiting and self._waiting[-1][1].arrived_us // self.step_us != step:
-            done = self.drain()
-        if step <= self._over:
-            return done
+    def takes(self, at_us: int) -> bool:
+        """Whether its step is not over yet. Errors: InvalidError for too many a step."""
         if len(self._waiting) >= self.items_limit:
             raise InvalidError(f"more than {self.items_limit} pictures in a step of {self.step_us} us")
-        self._waiting.append((item, mask))
-        if interval_us and mask.arrived_us + interval_us >= (step + 1) * self.step_us:
-            done += self.drain()
-        return done
+        return at_us // self.step_us > self._over
 
-    def drain(self) -> list[tuple[Item, Mask]]:
-        """What waits, with one mask; its step is over."""
+    def add(self, item: Item, at_us: int, interval_us: int = 0) -> bool:
+        """Whether the step is over with it: the next is expected after the interval, 0 where that is not known."""
+        self._step = at_us // self.step_us
+        self._waiting.append(item)
+        return bool(interval_us) and at_us + interval_us >= (self._step + 1) * self.step_us
+
+    def close(self) -> list[Item]:
+        """What waits; its step is over."""
         waiting, self._waiting = self._waiting, []
-        if not waiting:
-            return []
-        self._over = waiting[-1][1].arrived_us // self.step_us
-        joined = np.logical_or.reduce([mask.blocks for _, mask in waiting])
-        reason = next((mask.reason for _, mask in waiting if mask.reason is not None), None)
-        return [
-            (item, Mask(mask.grid, joined, mask.arrived_us, reason, mask.condition)) for item, mask in waiting
-        ]
+        self._over = max(self._over, self._step)
+        return waiting

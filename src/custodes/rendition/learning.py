@@ -25,7 +25,7 @@ COMPARED = 30
 _STRIP_PX = 16
 _UNSTEADY_SHARE = 0.35
 _UNSTEADY_LEVEL = 20
-_MARGIN = 0.15
+_MARGIN = 0.05
 
 
 @dataclass(frozen=True, slots=True)

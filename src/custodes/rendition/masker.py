@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from custodes.base.errors import CustodesError, InvalidError
+from custodes.base.errors import BugError, CustodesError, InvalidError
 from custodes.rendition.background import CommittedBackground
 from custodes.rendition.detector import Finder, Found
 from custodes.rendition.evidence import Evidence, differing
@@ -31,7 +31,10 @@ class Compared:
 
 
 class Masker:
-    """Masks the pictures of one view, in the order they arrived. Deterministic; not safe to share between threads."""
+    """Masks the pictures of one view, in the order they arrived: one by one, or those of a quarter together.
+
+    Deterministic; not safe to share between threads.
+    """
 
     def __init__(
         self,
@@ -57,20 +60,45 @@ class Masker:
         self._active = 0
         self._switched_us: int | None = None
         self._last_us: int | None = None
-        self._pictures = 0
         self._found: Found | None = None
+        self._last: tuple[Picture, int] | None = None
+        self._why: Reason | None = None
 
     def mask(self, picture: Picture, arrived_us: int) -> Mask:
-        """The mask of this picture; never an error for what a camera or a detector may do."""
+        """The mask of this picture alone; never an error for what a camera or a detector may do."""
+        self.add(picture, arrived_us)
+        return self.close()
+
+    def add(self, picture: Picture, arrived_us: int) -> None:
+        """One more of the pictures that are to have one mask; compared now, the detector sees the last of them."""
         blocks, reason = self._judge(picture, arrived_us)
         self._last_us = arrived_us if self._last_us is None else max(arrived_us, self._last_us)
-        held = self._hold.over(blocks if blocks is not None else np.ones_like(self._always), self._last_us)
-        self._reason = reason or (self._reason if held.all() else None)
+        self._hold.over(blocks if blocks is not None else np.ones_like(self._always), self._last_us)
+        self._why = self._why or reason
+        self._last = picture, arrived_us
+
+    def close(self) -> Mask:
+        """The mask of the pictures added since the last one: what any of them must hide, as what is held.
+
+        What is found in the last of them is masked in all, and held over those of a second after it: of who comes in
+        between the boxes on both sides of the time are masked. Errors: BugError when none was added.
+        """
+        if self._last is None or self._last_us is None:
+            raise BugError("a mask of no picture")
+        picture, arrived_us = self._last
+        boxes = self._always
+        if self._why is None:
+            self._why = self._find(picture, arrived_us)
+            if self._found is not None:
+                boxes = box_blocks(self._found.boxes, self._grid, self._settings.box_margin)
+        held = self._hold.over(boxes if self._why is None else np.ones_like(self._always), self._last_us)
+        self._reason = self._why or (self._reason if held.all() else None)
+        self._last, self._why = None, None
         condition = self._backgrounds[self._active].background.condition if self._backgrounds else None
         return Mask(self._grid, np.asarray(held | self._always), arrived_us, self._reason, condition)
 
     def _judge(self, picture: Picture, arrived_us: int) -> tuple[Blocks | None, Reason | None]:
-        """What differs or is doubted in this picture; none, with the reason, when that is not known."""
+        """What differs in this picture; none, with the reason, when that is not known."""
         if not self._backgrounds:
             return None, Reason.NO_BACKGROUND
         try:
@@ -81,35 +109,26 @@ class Masker:
         if self._last_us is not None and not 0 < arrived_us - self._last_us <= self._settings.gap_us:
             self._found = None
             return None, Reason.GAP
-        found, reason = self._find(picture, arrived_us)
-        if found is None:
-            return None, reason
-        return self._compare_all(picture, found, arrived_us)
+        return self._compare_all(picture, arrived_us)
 
-    def _find(self, picture: Picture, arrived_us: int) -> tuple[Found | None, Reason | None]:
-        due = self._found is None or self._pictures % self._settings.detector_every == 0
-        self._pictures += 1
-        if due:
-            try:
-                self._found = self._detector.find(picture, arrived_us)
-            except (CustodesError, ValueError, RuntimeError, MemoryError):
-                # A detector that fails, in whatever way its library says so, masks the picture and is tried again.
-                self._found = None
-                return None, Reason.DETECTOR_FAILED
-        if (
-            self._found is None
-            or not 0 <= arrived_us - self._found.picture_us <= self._settings.detector_late_us
-        ):
-            return None, Reason.DETECTOR_LATE
-        return self._found, None
+    def _find(self, picture: Picture, arrived_us: int) -> Reason | None:
+        """Where somebody is; why that is not known, if it is not."""
+        try:
+            self._found = self._detector.find(picture, arrived_us)
+        except (CustodesError, ValueError, RuntimeError, MemoryError):
+            # A detector that fails, in whatever way its library says so, masks the picture and is tried again.
+            self._found = None
+            return Reason.DETECTOR_FAILED
+        if not 0 <= arrived_us - self._found.picture_us <= self._settings.detector_late_us:
+            self._found = None
+            return Reason.DETECTOR_LATE
+        return None
 
-    def _compare_all(
-        self, picture: Picture, found: Found, arrived_us: int
-    ) -> tuple[Blocks | None, Reason | None]:
+    def _compare_all(self, picture: Picture, arrived_us: int) -> tuple[Blocks | None, Reason | None]:
         now = Scene.of(self._grid.analyse(picture))
         if float(now.at.luma.max()) < self._settings.dark_level:
             return None, Reason.DARK
-        near = box_blocks(found.boxes, self._grid, self._settings.vote_margin)
+        near = self._near(arrived_us)
         compared = compare(self._backgrounds[self._active], now, near, self._settings)
         if compared.reason in (Reason.UNLIKE, Reason.LIGHT) and self._may_switch(arrived_us):
             others = [compare(background, now, near, self._settings) for background in self._backgrounds]
@@ -119,11 +138,13 @@ class Masker:
             if best != self._active and others[best].blocks is not None:
                 self._active, self._switched_us = best, arrived_us
                 return None, Reason.CHANGED
-        if compared.blocks is None:
-            return None, compared.reason
-        return np.asarray(
-            compared.blocks | box_blocks(found.boxes, self._grid, self._settings.box_margin)
-        ), None
+        return compared.blocks, compared.reason
+
+    def _near(self, arrived_us: int) -> Blocks:
+        """Where somebody was found last, so that they have no vote on the light."""
+        if self._found is None or arrived_us - self._found.picture_us > self._settings.detector_late_us:
+            return np.zeros_like(self._always)
+        return box_blocks(self._found.boxes, self._grid, self._settings.vote_margin)
 
     def _may_switch(self, arrived_us: int) -> bool:
         recent = self._switched_us is not None and arrived_us - self._switched_us < self._settings.switch_us

@@ -10,14 +10,13 @@ class MaskSettings:
     """Thresholds and times. Units: grey levels of 255 for levels, blocks of the grid for sizes, or as the name says."""
 
     strong_level: float = 20.0
-    weak_level: float = 10.0
-    weak_mean_level: float = 6.0
+    weak_level: float = 9.0
+    weak_mean_level: float = 5.0
     grow_steps: int = 2
     rim_blocks: int = 1
-    box_margin: float = 0.15
+    box_margin: float = 0.05
     hold_us: int = 1_000_000
     step_us: int = 250_000
-    detector_every: int = 1
     detector_late_us: int = 400_000
     gap_us: int = 2_000_000
     switch_us: int = 60_000_000

@@ -26,6 +26,7 @@ from custodes.services.veiler.messages import (
 )
 from custodes.services.veiler.ports import Arrival, Veil, Veiled
 from custodes.services.veiler.veiler import Veiler
+from custodes.services.veiler.whole import FLAT_LEVEL
 
 
 class HalfVeil:
@@ -36,7 +37,7 @@ class HalfVeil:
             raise InvalidError("unknown")
 
     def veil(self, picture: Picture, arrival: Arrival, interval_us: int) -> list[Veiled]:
-        picture[:, picture.shape[1] // 2 :] = 72
+        picture[:, picture.shape[1] // 2 :] = FLAT_LEVEL
         return [Veiled(arrival, picture, Reason.NONE, 500)]
 
     def drain(self) -> list[Veiled]:
@@ -145,7 +146,7 @@ def test_what_may_be_seen_is_seen() -> None:
     fed.play(2)
     for picture in fed.shown():
         assert not is_flat(picture[:, :150])
-        assert np.abs(picture[:, 176:].astype(int) - 72).max() <= 6
+        assert np.abs(picture[:, 176:].astype(int) - FLAT_LEVEL).max() <= 6
     assert fed.states() == [LiveState(ViewState.LIVE, Reason.NONE, 500)]
 
 
@@ -207,7 +208,7 @@ def test_overload_lowers_the_rate_and_never_the_mask() -> None:
     fed.play(40)
     assert fed.figures().rate_hz == 8
     for picture in fed.shown():
-        assert np.abs(picture[:, 176:].astype(int) - 72).max() <= 6
+        assert np.abs(picture[:, 176:].astype(int) - FLAT_LEVEL).max() <= 6
 
 
 def test_what_is_late_is_dropped_to_a_key_frame_and_said() -> None:
@@ -285,7 +286,7 @@ def test_garbage_is_never_shown() -> None:
         fed.clock.advance(100_000)
     assert masked(Reason.DAMAGED) in fed.states()
     for picture in fed.shown():
-        assert np.abs(picture[:, 176:].astype(int) - 72).max() <= 6
+        assert np.abs(picture[:, 176:].astype(int) - FLAT_LEVEL).max() <= 6
     fed.play(2.5)
     assert fed.states()[-1].state is ViewState.LIVE
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import av
@@ -32,11 +32,12 @@ def street(number: int, size_px: tuple[int, int] = SIZE_PX) -> Picture:
 
 @dataclass
 class Camera:
-    """Encodes a street; a key frame a second."""
+    """Encodes a street, or whatever scene it is given by number; a key frame a second."""
 
     size_px: tuple[int, int] = SIZE_PX
     rate_hz: int = 10
     sent: int = 0
+    scene: Callable[[int], Picture] | None = None
     encoder: PictureEncoder = field(init=False)
 
     def __post_init__(self) -> None:
@@ -50,9 +51,8 @@ class Camera:
         """The next picture, which arrives then."""
         number = self.sent
         self.sent += 1
-        encoded = self.encoder.encode(
-            street(number, self.size_px), number * 90_000 // self.rate_hz, number % self.rate_hz == 0
-        )
+        picture = self.scene(number) if self.scene else street(number, self.size_px)
+        encoded = self.encoder.encode(picture, number * 90_000 // self.rate_hz, number % self.rate_hz == 0)
         return VeilUnit(encoded.sample, boot_us, encoded.is_key, **flags)
 
 

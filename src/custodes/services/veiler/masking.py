@@ -115,7 +115,18 @@ class MaskVeil:
 
     def drain(self) -> Sequence[Veiled]:
         """See Veil."""
-        return [self._shown(item, mask) for item, mask in self._beat.drain()]
+        try:
+            return self._closed()
+        except Exception:
+            self._forget()
+            raise
+
+    def _closed(self) -> Sequence[Veiled]:
+        waiting = self._beat.close()
+        if not waiting or self._masker is None:
+            return []
+        mask = self._masker.close()
+        return [self._shown(item, mask) for item in waiting]
 
     def _forget(self) -> None:
         self._masker = self._grid = self._canvas = None
@@ -124,27 +135,26 @@ class MaskVeil:
     def _veil(self, picture: Picture, arrival: Arrival, interval_us: int) -> Sequence[Veiled]:
         height_px, width_px = picture.shape[:2]
         grid = Grid.within(width_px, height_px)
-        before: Sequence[Veiled] = ()
+        before: Sequence[Veiled] = []
         if self._masker is None or grid != self._grid:
-            before = self.drain()
+            before = self._closed()
             self._begin(grid)
-        mask = self._mask(picture[: grid.height_px, : grid.width_px], grid, arrival)
-        done = self._beat.add((arrival, picture), mask, interval_us)
-        return [*before, *(self._shown(item, one) for item, one in done)]
+        if self._beat.is_over(arrival.boot_us):
+            before = [*before, *self._closed()]
+        if not self._beat.takes(arrival.boot_us):
+            return before
+        assert self._masker is not None
+        self._masker.add(picture[: grid.height_px, : grid.width_px], arrival.boot_us)
+        is_over = self._beat.add((arrival, picture), arrival.boot_us, interval_us)
+        return [*before, *self._closed()] if is_over else before
 
     def _begin(self, grid: Grid) -> None:
         self._forget()
         self._grid = grid
         self._canvas = Canvas(grid)
-        # Those of another size are no backgrounds of this picture: it is masked as a whole, see _mask.
-        fitting = [one for one in self._backgrounds if one.grid == grid]
-        self._masker = Masker(grid, fitting, self._finder, self._zones, self._settings)
-
-    def _mask(self, picture: Picture, grid: Grid, arrival: Arrival) -> Mask:
-        if self._backgrounds and self._backgrounds[0].grid != grid:
-            return Mask.whole(grid, arrival.boot_us, MaskReason.NOT_A_PICTURE)
-        assert self._masker is not None
-        return self._masker.mask(picture, arrival.boot_us)
+        # A masker refuses pictures of another size than its own.
+        own = self._backgrounds[0].grid if self._backgrounds else grid
+        self._masker = Masker(own, self._backgrounds, self._finder, self._zones, self._settings)
 
     def _shown(self, item: tuple[Arrival, Picture], mask: Mask) -> Veiled:
         arrival, picture = item

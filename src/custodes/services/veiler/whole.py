@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from custodes.adapters.av.pictures import Picture
+from custodes.rendition.model import FILL
 
-FLAT_LEVEL = 72
+FLAT_LEVEL = FILL[0]
 
 
 def flat(width_px: int, height_px: int) -> Picture:
