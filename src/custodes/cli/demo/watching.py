@@ -40,7 +40,7 @@ class Tile:
     latencies_s: list[float] = field(default_factory=list)
 
     masked_permille: list[int] = field(default_factory=list)
-    reasons: set[str] = field(default_factory=set)
+    reason: str = ""
 
     def is_flat(self) -> bool:
         """Whether every picture is of one colour. Errors: CorruptError where none can be decoded."""
@@ -113,7 +113,7 @@ def summary(masked: list[Tile], tiles: list[Tile]) -> dict[str, Any]:
         "masked_permille": {
             tile.name: int(statistics.median(tile.masked_permille)) for tile in tiles if tile.masked_permille
         },
-        "masked_whole_by": {tile.name: sorted(tile.reasons) for tile in tiles if tile.reasons},
+        "masked_whole_by": {tile.name: tile.reason for tile in tiles if tile.reason},
         "pictures": sum(len(tile.fragments) for tile in tiles),
         "first_picture_s": {"median": _rounded(statistics.median(firsts)), "worst": _rounded(max(firsts))},
         "latency_s": {
@@ -144,7 +144,7 @@ def _take(socket: Connection, tiles: dict[int, Tile], began: float) -> None:
         state = parse_state(body)
         tile.states.add(state.state.value)
         tile.masked_permille.append(state.masked_permille)
-        tile.reasons |= {state.reason.value} - {""}
+        tile.reason = state.reason.value
     else:
         raise CorruptError(f"live view refuses camera {tile.camera}")
 
