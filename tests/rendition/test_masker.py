@@ -74,6 +74,30 @@ def test_the_detector_is_joined_by_or() -> None:
     assert 0 < mask.share < 0.1
 
 
+def test_of_a_picture_that_is_the_same_the_detector_is_asked_once_a_second_and_of_a_change_at_once() -> None:
+    told = Told()
+    masker = Masker(GRID, [committed(SCENE)], told)
+    start_us = begun(masker)
+    before = told.asked
+    masks(masker, *[SCENE] * 40, start_us=start_us)
+    assert 4 <= told.asked - before <= 6
+    before = told.asked
+    changed = SCENE.copy()
+    for number in range(6):
+        changed = changed.copy()
+        changed[200:208, 16 * number : 16 * number + 8] ^= 16
+        masker.mask(changed, start_us + (40 + number) * STEP_US)
+    assert told.asked - before == 6
+
+
+def test_what_was_found_in_a_picture_that_is_the_same_stays_masked() -> None:
+    told = Told((0.5, 0.4, 0.6, 0.6))
+    masker = Masker(GRID, [committed(SCENE)], told)
+    start_us = begun(masker)
+    for mask in masks(masker, *[SCENE] * 40, start_us=start_us):
+        assert mask.blocks[18:27, 40:48].all()
+
+
 def test_without_a_committed_background_nothing_is_shown() -> None:
     for mask in masks(Masker(GRID, [], Told()), *[SCENE] * 12):
         assert mask.blocks.all() and mask.reason is Reason.NO_BACKGROUND
@@ -81,7 +105,7 @@ def test_without_a_committed_background_nothing_is_shown() -> None:
 
 def test_a_detector_that_fails_masks_everything_until_the_hold_has_run_again() -> None:
     detector = Told()
-    masker = Masker(GRID, [committed(SCENE)], detector)
+    masker = Masker(GRID, [committed(SCENE)], detector, (), MaskSettings(same_us=0))
     start_us = begun(masker)
     detector.fails = True
     assert masker.mask(SCENE, start_us).reason is Reason.DETECTOR_FAILED
@@ -93,7 +117,7 @@ def test_a_detector_that_fails_masks_everything_until_the_hold_has_run_again() -
 
 def test_a_late_detector_masks_everything() -> None:
     detector = Told()
-    masker = Masker(GRID, [committed(SCENE)], detector)
+    masker = Masker(GRID, [committed(SCENE)], detector, (), MaskSettings(same_us=0))
     start_us = begun(masker)
     detector.late_us = MaskSettings().detector_late_us + 1
     assert masker.mask(SCENE, start_us).reason is Reason.DETECTOR_LATE

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from custodes.base.errors import BugError, CustodesError, InvalidError
 from custodes.rendition.background import CommittedBackground
 from custodes.rendition.detector import Finder, Found
-from custodes.rendition.evidence import Evidence, differing
+from custodes.rendition.evidence import Evidence, differing, third_largest
 from custodes.rendition.hold import Hold
 from custodes.rendition.light import Likeness, Scene, faint, fit, votes
 from custodes.rendition.model import Mask, ProtectedZone, Reason, box_blocks
@@ -63,6 +64,9 @@ class Masker:
         self._found: Found | None = None
         self._last: tuple[Picture, int] | None = None
         self._why: Reason | None = None
+        # The last picture, and the one that the detector saw last, as they are analysed.
+        self._now: Picture | None = None
+        self._seen: Picture | None = None
 
     def mask(self, picture: Picture, arrived_us: int) -> Mask:
         """The mask of this picture alone; never an error for what a camera or a detector may do."""
@@ -112,7 +116,10 @@ class Masker:
         return self._compare_all(picture, arrived_us)
 
     def _find(self, picture: Picture, arrived_us: int) -> Reason | None:
-        """Where somebody is; why that is not known, if it is not."""
+        """Where somebody is; why that is not known, if it is not. Of the same picture nothing is asked again."""
+        if self._is_same(arrived_us):
+            return None
+        self._seen = self._now
         try:
             self._found = self._detector.find(picture, arrived_us)
         except (CustodesError, ValueError, RuntimeError, MemoryError):
@@ -124,8 +131,18 @@ class Masker:
             return Reason.DETECTOR_LATE
         return None
 
+    def _is_same(self, arrived_us: int) -> bool:
+        """Whether no block differs from the picture that the detector saw last, not long ago, by more than noise."""
+        if self._found is None or self._seen is None or self._now is None:
+            return False
+        if not 0 <= arrived_us - self._found.picture_us < self._settings.same_us:
+            return False
+        apart = third_largest(largest_channel(cv2.absdiff(self._now, self._seen)))
+        return int(apart.max()) <= self._settings.same_level
+
     def _compare_all(self, picture: Picture, arrived_us: int) -> tuple[Blocks | None, Reason | None]:
-        now = Scene.of(self._grid.analyse(picture))
+        self._now = self._grid.analyse(picture)
+        now = Scene.of(self._now)
         if float(now.at.luma.max()) < self._settings.dark_level:
             return None, Reason.DARK
         near = self._near(arrived_us)

@@ -12,6 +12,8 @@ from custodes.rendition.picture import Picture, largest_channel
 BLACK_LEVEL = 8
 BURNT_LEVEL = 250
 _WHOLE = 1000
+# Squared grey levels: beneath it details are rounding and noise, not the scene.
+_FLOOR = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,7 @@ class Quality:
         twice = cv2.GaussianBlur(once, (0, 0), 2.0)
         fine = float(np.square(luma - once).mean())
         coarse = float(np.square(once - twice).mean())
-        both = fine + coarse
-        sharpness = (fine / both) ** 0.5 if both > 0 else 0.0
+        sharpness = (fine / (fine + coarse + _FLOOR)) ** 0.5
         brightest = largest_channel(picture)
         good = np.mean((brightest > BLACK_LEVEL) & (brightest < BURNT_LEVEL))
         return cls(round(_WHOLE * sharpness), round(_WHOLE * float(good)))

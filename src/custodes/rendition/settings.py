@@ -17,8 +17,10 @@ class MaskSettings:
     box_margin: float = 0.05
     hold_us: int = 1_000_000
     step_us: int = 250_000
+    same_level: float = 4.0
+    same_us: int = 1_000_000
     detector_late_us: int = 400_000
-    gap_us: int = 2_000_000
+    gap_us: int = 5_000_000
     switch_us: int = 60_000_000
     votes_least: int = 60
     votes_least_share: float = 0.15

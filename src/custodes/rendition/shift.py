@@ -60,7 +60,7 @@ class Registered:
 
     @classmethod
     def of(cls, background: CommittedBackground) -> Registered:
-        scene = Scene.of(background.picture)
+        scene = Scene.of(filled(background.picture, background.withheld))
         # Beside a withheld block a window holds some of its flat colour, which says nothing of the light.
         beside = cv2.dilate(background.withheld.astype(np.uint8), np.ones((3, 3), dtype=np.uint8)) > 0
         voters = np.asarray(scene.voters & ~beside)
@@ -92,11 +92,27 @@ class Registered:
             return self.scene
         scene = self._shifted.pop(shift, None)
         if scene is None:
-            scene = Scene.of(moved(self.background.picture, shift))
+            scene = Scene.of(moved(self.scene.picture, shift))
         self._shifted[shift] = scene
         if len(self._shifted) > _KEPT:
             self._shifted.popitem(last=False)
         return scene
+
+
+def filled(picture: Picture, withheld: Blocks) -> Picture:
+    """A background with each withheld pixel like the nearest one that is not: its flat colour is nothing of the scene.
+
+    Else a background that is shifted would carry some of that colour into the blocks beside.
+    """
+    if not withheld.any() or withheld.all():
+        return picture
+    hidden = np.kron(withheld, np.ones((CELL_PX, CELL_PX), dtype=np.bool_))
+    _, nearest = cv2.distanceTransformWithLabels(
+        hidden.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    source = np.zeros(int(nearest.max()) + 1, dtype=np.intp)
+    source[nearest[~hidden]] = np.flatnonzero(~hidden)
+    return np.asarray(picture.reshape(-1, 3)[source[nearest]])
 
 
 def moved(picture: Picture, shift: Shift) -> Picture:

@@ -14,6 +14,7 @@ from custodes.base.errors import CorruptError, InvalidError
 from custodes.rendition.background import CommittedBackground, encode
 from custodes.rendition.detector import DetectorError, Found
 from custodes.rendition.model import Reason as MaskReason
+from custodes.rendition.settings import MaskSettings
 from custodes.services.live import Reason
 from custodes.services.veiler.masking import (
     REASONS,
@@ -46,7 +47,8 @@ def reasons(shown: list[Veiled]) -> list[Reason]:
 
 def begun(ground: Ground = GROUND, finder: object | None = None) -> MaskVeil:
     """A veil past its hold; the next picture is the 12th."""
-    veil = MaskVeil(finder or Told())  # type: ignore[arg-type]
+    # The detector is asked about the same picture again.
+    veil = MaskVeil(finder or Told(), MaskSettings(same_us=0))  # type: ignore[arg-type]
     veil.configure(ground)
     play(veil, *[SCENE] * 12)
     return veil

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from scenery import Told
+from scenery import Told, committed, square, with_person
 from veiling.footage import Camera, is_flat, pictures_of, street, unit_frame
 
 from custodes.adapters.av.pictures import Picture
 from custodes.base.clock import SECOND_US, ManualClock
 from custodes.base.errors import InvalidError
 from custodes.media.mp4.fragments import check_boxes
+from custodes.rendition.background import encode
 from custodes.services.live import LiveState, Reason, ViewState, masked, parse_state
 from custodes.services.veiler.frames import Frame, FrameKind
 from custodes.services.veiler.learning import Gathering
@@ -209,6 +210,27 @@ def test_overload_lowers_the_rate_and_never_the_mask() -> None:
     assert fed.figures().rate_hz == 8
     for picture in fed.shown():
         assert np.abs(picture[:, 176:].astype(int) - FLAT_LEVEL).max() <= 6
+
+
+def test_overload_with_people_in_the_picture_shows_nobody_at_any_rate() -> None:
+    scene = square()
+    people = [with_person(scene, 40 + 30 * number % 500, 180, 40, 110, 5) for number in range(20)]
+    veil = MaskVeil(Told())
+    veil.configure(Ground((encode(committed(scene)),)))
+    fed = Fed(
+        veil, Camera((640, 360), 10, scene=lambda number: people[number % 20] if number > 40 else scene)
+    )
+    fed.veiler.take(pace_frame(8))
+    fed.play(4.5)
+    rates = set()
+    for late_us in (0, 700_000, 700_000, 700_000, 700_000, 900_000):
+        fed.play(2, late_us)
+        rates.add(fed.figures().rate_hz)
+    assert (max(rates), min(rates)) == (8, 1)
+    shown = fed.shown()
+    assert sum(not is_flat(picture) for picture in shown) > 30
+    assert all(int(picture.max(axis=2).min()) > 25 for picture in shown), "somebody's black is seen"
+    assert int(people[0].max(axis=2).min()) == 5
 
 
 def test_what_is_late_is_dropped_to_a_key_frame_and_said() -> None:
