@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from town.ledger import START_US, Town
+from watching.candidates import background_file, lay_out, learnt
 
 from custodes.adapters.objects.local import LocalObjectStore
 from custodes.adapters.spool.files import SystemFiles
@@ -22,9 +23,13 @@ from custodes.base.sealing import PublicSealingKey
 from custodes.cases.closing import CloseReels, parse_reels_closed
 from custodes.cases.scope import Slot
 from custodes.ledger.checkpoint import Checkpoint, sign_checkpoint
+from custodes.services.backgrounds import background_path
 from custodes.services.facts import parse_reel_facts
 from custodes.services.parcels import Answer, answers_bytes, parse_parcels
+from custodes.services.recorder.live import LiveDesk
+from custodes.services.recorder.nursery import Nursery
 from custodes.services.recorder.start import RecorderIdentity, RecorderPlace, RecorderProcess, keeper_routes
+from custodes.services.recorder.veils import Veils
 from custodes.services.settings import ProvenEntry, pool_page, pool_path, seal_password, sign_settings
 from custodes.web.health import RecorderHealth, parse_health
 from custodes_simulator import CameraSpec, Scheme
@@ -62,6 +67,7 @@ class Keeper:
         self.reels: list[str] = []
         self._entered: dict[bytes, int] = {}
         self.assignments: list[dict[str, Any]] = []
+        self.leaves_out: frozenset[str] = frozenset()
         self.keeper = town.keeper.signing
         keys = [key.public for key in town.pool_keys]
         store.put(pool_path(town.pool), pool_page(town.network, town.recorder_id, town.pool, keys))
@@ -99,6 +105,7 @@ class Keeper:
             [
                 ProvenEntry(data, i, tuple(state.tree.inclusion_path(i, size)))
                 for i, data in enumerate(entries)
+                if not any(f"/entry/{name}/v1".encode() in data for name in self.leaves_out)
             ],
             [self.town.pool],
         )
@@ -137,9 +144,14 @@ class Network:
         )
 
     @asynccontextmanager
-    async def recorder(self) -> AsyncIterator[RecorderProcess]:
+    async def recorder(self, veils: Veils | None = None) -> AsyncIterator[RecorderProcess]:
         process = RecorderProcess(
-            self.identity, self.place, self.clock, self.keeper.settings, keeper_routes(self.keeper)
+            self.identity,
+            self.place,
+            self.clock,
+            self.keeper.settings,
+            keeper_routes(self.keeper),
+            veils=veils,
         )
         task = asyncio.create_task(process.run())
         try:
@@ -308,3 +320,59 @@ async def test_a_refused_statement_is_an_alarm(
             await until(
                 lambda: any("refused by the keeper" in alarm for alarm in network.health(process).alarms)
             )
+
+
+async def test_a_background_whose_file_is_missing_is_an_alarm_until_it_is_there(
+    tmp_path: Path, fleet_of: Callable[..., Any], until: Any
+) -> None:
+    network = Network(tmp_path)
+    town = network.town
+    file = background_file()
+    said = learnt(town, file)
+    town.admit(
+        "background",
+        background=b64u(said.background),
+        doubt_permille=said.doubt_permille,
+        withheld_permille=said.withheld_permille,
+    )
+    nursery = Nursery()
+    nursery.listen(asyncio.get_running_loop())
+
+    async def publish(_stream: bytes, _message: bytes) -> None:
+        """Nobody watches."""
+
+    try:
+        async with fleet_of(CAMERAS) as fleet:
+            network.keeper.assign(town.stream, fleet.url("main"))
+            veils = Veils(nursery, LiveDesk(network.clock, publish), network.clock)
+            async with network.recorder(veils) as process:
+                await until(lambda: is_recording(process, 1), "recording")
+                await until(lambda: network.health(process).alarms, "the alarm")
+                (alarm,) = network.health(process).alarms
+                assert said.background.hex()[:16] in alarm and "cannot be used" in alarm
+                await until(
+                    lambda: network.health(process).renditions[0].reason == "no-background", "the mask"
+                )
+                lay_out(town, network.store, file)
+                process.settings_changed()
+                await until(lambda: network.health(process).renditions[0].backgrounds == 1, "the background")
+                assert network.health(process).alarms == []
+                # It is kept here: no keeper, no store, and the view is compared all the same.
+                network.keeper.is_away = True
+                town.admit("background", background="")
+                process.settings_changed()
+            network.store.delete(background_path(said.stream, said.background))
+            veils = Veils(nursery, LiveDesk(network.clock, publish), network.clock)
+            async with network.recorder(veils) as process:
+                await until(lambda: is_recording(process, 1), "recording again")
+                assert network.health(process).renditions[0].backgrounds == 1
+                network.keeper.is_away = False
+                network.keeper.leaves_out = frozenset({"background"})
+                process.settings_changed()
+                await until(lambda: network.health(process).renditions[0].backgrounds == 0, "the withdrawal")
+                await until(
+                    lambda: network.health(process).renditions[0].reason == "no-background", "the mask"
+                )
+                assert is_recording(process, 1)
+    finally:
+        nursery.close()

@@ -17,7 +17,7 @@ from websockets.sync.connection import Connection
 from websockets.typing import Origin
 
 from custodes.base.errors import CorruptError, UnavailableError
-from custodes.services.live import LiveKind, ViewState, parse_state, split_init
+from custodes.services.live import WHOLE_PERMILLE, LiveKind, ViewState, parse_state, split_init
 
 PATIENCE_S = 30.0
 LOOK_S = 4.0
@@ -29,7 +29,10 @@ _HEAD_BYTES = 10
 
 @dataclass
 class Tile:
-    """What came for a camera. Seconds: from the wish to the first picture, from arrival to here."""
+    """What came for a camera. Seconds: from the wish to the first picture, from arrival to here.
+
+    `masked_permille`: shares of the picture, while the view is live. `reason`: why it is masked at the end.
+    """
 
     camera: str
     name: str
@@ -40,7 +43,7 @@ class Tile:
     latencies_s: list[float] = field(default_factory=list)
 
     masked_permille: list[int] = field(default_factory=list)
-    reasons: set[str] = field(default_factory=set)
+    reason: str = ""
 
     def is_flat(self) -> bool:
         """Whether every picture is of one colour. Errors: CorruptError where none can be decoded."""
@@ -111,9 +114,9 @@ def summary(masked: list[Tile], tiles: list[Tile]) -> dict[str, Any]:
         "views_open": len(live_views(tiles)),
         "masked_until_committed": is_masked(masked),
         "masked_permille": {
-            tile.name: int(statistics.median(tile.masked_permille)) for tile in tiles if tile.masked_permille
+            tile.name: int(statistics.median(tile.masked_permille or [WHOLE_PERMILLE])) for tile in tiles
         },
-        "masked_whole_by": {tile.name: sorted(tile.reasons) for tile in tiles if tile.reasons},
+        "masked_whole_by": {tile.name: tile.reason for tile in tiles if tile.reason},
         "pictures": sum(len(tile.fragments) for tile in tiles),
         "first_picture_s": {"median": _rounded(statistics.median(firsts)), "worst": _rounded(max(firsts))},
         "latency_s": {
@@ -143,8 +146,9 @@ def _take(socket: Connection, tiles: dict[int, Tile], began: float) -> None:
     elif kind == LiveKind.STATE:
         state = parse_state(body)
         tile.states.add(state.state.value)
-        tile.masked_permille.append(state.masked_permille)
-        tile.reasons |= {state.reason.value} - {""}
+        if state.state is ViewState.LIVE:
+            tile.masked_permille.append(state.masked_permille)
+        tile.reason = state.reason.value
     else:
         raise CorruptError(f"live view refuses camera {tile.camera}")
 
