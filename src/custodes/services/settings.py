@@ -15,7 +15,7 @@ from custodes.base.ids import HASH_BYTES, ID_BYTES
 from custodes.base.keys import Signed, SigningKey, key_id, sign_body
 from custodes.base.sealing import PublicSealingKey, SealingKey
 from custodes.custody.roster import RosterChain
-from custodes.estate.model import HOME_VIEW, Stream
+from custodes.estate.model import HOME_VIEW, Stream, Zone
 from custodes.estate.rules import check_assurance
 from custodes.ledger import merkle
 from custodes.ledger.checkpoint import SignedCheckpoint, parse_checkpoint
@@ -287,4 +287,5 @@ def _assignment(
         priority=member["priority"],
         password=password,
         views=tuple(view["name"] for view in entry["views"]) or (HOME_VIEW,),
+        zones=tuple(Zone(**zone) for zone in entry["zones"]),
     )

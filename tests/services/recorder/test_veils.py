@@ -8,7 +8,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,20 @@ from veiling.viewer import PICTURES, Viewer
 
 from custodes.adapters.bus.memory import MemoryBus
 from custodes.adapters.bus.subjects import live, watch
+from custodes.base.clock import HOUR_US, SystemClock
 from custodes.base.errors import InvalidError
+from custodes.custody.accounts import GapReason
+from custodes.estate.model import Zone
+from custodes.media.packets import AccessUnit, ParameterSets
 from custodes.services.live import AWAY, LiveFlags, LiveKind, Reason, ViewState, masked
 from custodes.services.recorder.health import health_document
 from custodes.services.recorder.live import LiveDesk
 from custodes.services.recorder.nursery import Nursery
 from custodes.services.recorder.service import RecorderService
+from custodes.services.recorder.settings import StreamAssignment
 from custodes.services.recorder.veiling import VeilerLine
 from custodes.services.recorder.veils import Veils, veiled_streams
+from custodes.services.veiler.messages import Figures
 from custodes.web.health import RecorderHealth, parse_health
 from custodes_simulator import CameraSpec, Encoding, StreamSpec, VideoCodec, misbehave
 
@@ -355,3 +361,105 @@ def test_the_line_works_on_the_loop_that_the_process_has() -> None:
         theirs.close()
 
     uvloop.run(exchange())
+
+
+class Recording:
+    """What is recorded of a stream, and for which reasons it was interrupted."""
+
+    def __init__(self) -> None:
+        self.units: list[AccessUnit] = []
+        self.interrupted: list[GapReason] = []
+
+    def on_parameter_sets(self, sets: ParameterSets) -> None:
+        """Not looked at."""
+
+    def on_access_unit(self, unit: AccessUnit) -> None:
+        self.units.append(unit)
+
+    def on_notice(self, notice: object) -> None:
+        """Not looked at."""
+
+    def session_ended(self, reason: GapReason) -> None:
+        self.interrupted.append(reason)
+
+
+async def test_a_camera_that_does_not_mask_what_it_must_is_not_recorded_until_it_does(
+    rig_of: Callable[..., Any], nursery: Nursery
+) -> None:
+    zone = Zone("door", "original", 0, 0, 100, 100)
+    main = StreamAssignment(
+        b"c" * 16,
+        b"m" * 16,
+        "Gate",
+        "main",
+        "full",
+        "rtsp://192.0.2.7/",
+        "tcp",
+        "",
+        HOUR_US,
+        5,
+        zones=(zone,),
+    )
+    sub = replace(main, stream=b"s" * 16, kind="sub")
+    other = replace(main, camera=b"d" * 16, stream=b"o" * 16, name="Pier", zones=())
+    veils = Veils(nursery, LiveDesk(SystemClock(), _nowhere), SystemClock())
+    veils.assign([main, sub, other])
+    recorded = {one.stream: Recording() for one in (main, sub, other)}
+    sinks = {stream: veils.sink(stream, first) for stream, first in recorded.items()}
+    unit = AccessUnit(b"\0\0\0\1\x65", 1, 0, 0, True)
+
+    def second(uncovered: int | None) -> list[int]:
+        veiling = veils.veilings[sub.stream]
+        veiling.health.figures = Figures(decoded=0 if uncovered is None else 1, uncovered=uncovered or 0)
+        veiling._line = None if uncovered is None else _Line()  # type: ignore[assignment]
+        veils.tick()
+        for sink in sinks.values():
+            sink.on_access_unit(unit)
+        return [len(recorded[one.stream].units) for one in (main, sub, other)]
+
+    try:
+        assert second(0) == [1, 1, 1]
+        # One picture that says otherwise may be a fault of that picture.
+        assert second(1) == [2, 2, 2]
+        assert second(0) == [3, 3, 3]
+        second(2)
+        assert second(1) == [4, 4, 5]
+        assert [recorded[one.stream].interrupted for one in (main, sub, other)] == [
+            [GapReason.CAMERA_MISBEHAVED],
+            [GapReason.CAMERA_MISBEHAVED],
+            [],
+        ]
+        assert veils.withheld == ["Gate"]
+        # Nobody looks: it stays as it was, also for a stream that begins anew.
+        assert second(None) == [4, 4, 6]
+        again = Recording()
+        veils.sink(main.stream, again).on_access_unit(unit)
+        assert again.units == []
+        second(0)
+        assert second(0) == [4, 5, 8]
+        assert veils.withheld == []
+        # A zone that is no longer asked for holds nothing up.
+        second(1), second(1)
+        assert veils.withheld == ["Gate"]
+        veils.assign([replace(main, zones=()), replace(sub, zones=()), other])
+        second(1)
+        assert veils.withheld == []
+    finally:
+        veils.veilings[sub.stream]._line = None
+        await veils.close()
+
+
+class _Line:
+    """A veiler's line that takes everything."""
+
+    is_full = False
+
+    def write(self, data: bytes) -> None:
+        """To nowhere."""
+
+    def abort(self) -> None:
+        """Nothing to close."""
+
+
+async def _nowhere(_stream: bytes, _message: bytes) -> None:
+    return None

@@ -33,7 +33,8 @@ from custodes.services.veiler.messages import (
 NAMES = st.text(st.characters(codec="ascii", min_codepoint=32, max_codepoint=126), min_size=1, max_size=64)
 PERMILLES = st.integers(0, 1000)
 SIDES = st.tuples(st.integers(0, 999), st.integers(1, 1000)).filter(lambda pair: pair[0] < pair[1])
-ZONES = st.builds(lambda x, y: Zone(x[0], y[0], x[1], y[1]), SIDES, SIDES)
+ZONES = st.builds(lambda x, y, original: Zone(x[0], y[0], x[1], y[1], original), SIDES, SIDES, st.booleans())
+CORNERS = {"x0_permille": 0, "x1_permille": 1, "y0_permille": 0, "y1_permille": 1}
 LEARN = Learn("home", "day", 60, 1, True)
 CANDIDATE = Candidate("home", "day", False, 0, 0, 1, 2, 3, 60, b"file")
 
@@ -49,7 +50,8 @@ def test_grounds(files: tuple[bytes, ...], zones: tuple[Zone, ...]) -> None:
 
 def test_a_ground_byte_by_byte() -> None:
     head = (
-        b'{"backgrounds":[2,1],"zones":[{"x0_permille":0,"x1_permille":500,"y0_permille":1,"y1_permille":2}]}'
+        b'{"backgrounds":[2,1],"zones":'
+        b'[{"original":false,"x0_permille":0,"x1_permille":500,"y0_permille":1,"y1_permille":2}]}'
     )
     frame = ground_frame((b"ab", b"c"), (Zone(0, 1, 500, 2),))
     assert frame.body == len(head).to_bytes(4, "big") + head + b"abc"
@@ -76,6 +78,9 @@ def test_garbage_is_refused_or_spelt_the_same(body: bytes) -> None:
         ({"backgrounds": {}, "zones": []}, b""),
         ({"backgrounds": [], "zones": {}}, b""),
         ({"backgrounds": [], "zones": [{}]}, b""),
+        ({"backgrounds": [], "zones": [{"original": 1, **CORNERS}]}, b""),
+        ({"backgrounds": [], "zones": [{"original": True, **CORNERS, "name": 1}]}, b""),
+        ({"backgrounds": [], "zones": [CORNERS]}, b""),
         ({"backgrounds": []}, b""),
         ({"backgrounds": [1] * (MAX_BACKGROUNDS + 1), "zones": []}, b"a" * (MAX_BACKGROUNDS + 1)),
     ],

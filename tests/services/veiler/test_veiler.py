@@ -13,7 +13,7 @@ from custodes.adapters.av.pictures import Picture
 from custodes.base.clock import SECOND_US, ManualClock
 from custodes.base.errors import InvalidError
 from custodes.media.mp4.fragments import check_boxes
-from custodes.rendition.background import encode
+from custodes.rendition.background import decode, encode
 from custodes.services.live import LiveState, Reason, ViewState, masked, parse_state
 from custodes.services.veiler.frames import Frame, FrameKind
 from custodes.services.veiler.learning import Gathering
@@ -21,8 +21,12 @@ from custodes.services.veiler.masking import MaskVeil
 from custodes.services.veiler.messages import (
     Figures,
     Ground,
+    Learn,
+    Zone,
     ground_frame,
+    learn_frame,
     pace_frame,
+    parse_candidate,
     parse_figures,
 )
 from custodes.services.veiler.ports import Arrival, Veil, Veiled
@@ -346,3 +350,33 @@ def test_sets_that_cannot_be_read() -> None:
     with pytest.raises(InvalidError):
         fed.veiler.take(Frame(FrameKind.SETS, 0, b"\1\1"))
     assert fed.of(FrameKind.INIT) == []
+
+
+def test_it_says_whether_the_camera_masks_what_it_must() -> None:
+    def scene(number: int) -> Picture:
+        picture = street(number)
+        if number >= 40:
+            picture[48:144, 80:240] = 30
+        return picture
+
+    fed = Fed(camera=Camera(scene=scene))
+    must, may = Zone(250, 250, 750, 750, original=True), Zone(0, 0, 100, 100)
+    fed.play(2)
+    assert fed.figures().uncovered == 0
+    fed.veiler.take(ground_frame((), (must, may)))
+    fed.play(2)
+    assert fed.figures().uncovered == 1
+    fed.play(2)
+    assert fed.figures().uncovered == 0
+
+
+def test_what_is_learnt_has_zones_flat() -> None:
+    fed = Fed()
+    fed.veiler.take(pace_frame(8))
+    fed.veiler.take(ground_frame((), (Zone(0, 0, 500, 1000),)))
+    fed.veiler.take(learn_frame(Learn("home", "day", 20, 0, True)))
+    fed.play(12)
+    (answer,) = fed.of(FrameKind.CANDIDATE)
+    picture = decode(parse_candidate(answer.body).file).picture
+    half = picture.shape[1] // 2
+    assert is_flat(picture[:, : half - 2]) and not is_flat(picture[:, half + 2 :])

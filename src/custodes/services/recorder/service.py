@@ -241,6 +241,10 @@ class RecorderService:
         self._alarm("reels", lost and f"{lost} reels could not be stored; the next start looks at them")
         if self.veils is not None:
             self._alarm("nursery", self.veils.trouble)
+            withheld = ", ".join(self.veils.withheld)
+            self._alarm(
+                "zones", withheld and f"not recorded, for they do not mask what they must: {withheld}"
+            )
         state = self.shelf.spool.health()
         self._alarm("spool", state.reason and f"spool {state.state.value}: {state.reason}")
 

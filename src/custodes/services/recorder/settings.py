@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from custodes.base.sealing import PublicSealingKey
-from custodes.estate.model import HOME_VIEW, Assurance
+from custodes.estate.model import HOME_VIEW, Assurance, Zone
 from custodes.ledger.rules.people import Periods
 from custodes.services.backgrounds import Committed
 
@@ -19,7 +19,8 @@ from custodes.services.backgrounds import Committed
 class StreamAssignment:
     """A stream to record. The password is for this process alone and never shown.
 
-    `views`: its camera's, by name; that they change is no reason to begin anew.
+    `views`: its camera's, by name, `zones` what is never to be seen of it; that they change is no reason to begin
+    anew.
     """
 
     camera: bytes
@@ -34,6 +35,7 @@ class StreamAssignment:
     priority: int
     password: str = field(default="", repr=False)
     views: tuple[str, ...] = field(default=(HOME_VIEW,), compare=False)
+    zones: tuple[Zone, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

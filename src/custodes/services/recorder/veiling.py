@@ -42,6 +42,7 @@ from custodes.services.veiler.messages import (
     Figures,
     Learn,
     VeilUnit,
+    Zone,
     ground_frame,
     join_sets,
     learn_frame,
@@ -106,6 +107,7 @@ class Veiling:
         self._unheard_since_us = 0
         self._made_before = 0
         self._ground: tuple[bytes, ...] = ()
+        self._zones: tuple[Zone, ...] = ()
         self.lesson = Lesson()
         desk.open(stream)
         self._task = asyncio.get_running_loop().create_task(self._keep())
@@ -148,12 +150,21 @@ class Veiling:
         """With how many committed backgrounds it is compared."""
         return len(self._ground)
 
-    def compare_with(self, files: tuple[bytes, ...]) -> None:
-        """Compare the view with these committed backgrounds from now on; with none it is masked."""
-        if files != self._ground:
-            self._ground = files
+    def compare_with(self, files: tuple[bytes, ...], zones: tuple[Zone, ...] = ()) -> None:
+        """Compare the view with these committed backgrounds from now on; with none it is masked.
+
+        `zones`: never shown; those of the original are looked at, too (see `uncovered`).
+        """
+        if (files, zones) != (self._ground, self._zones):
+            self._ground, self._zones = files, zones
             if self._line is not None:
-                self._line.write(ground_frame(files, ()).encode())
+                self._line.write(ground_frame(files, zones).encode())
+
+    @property
+    def uncovered(self) -> int | None:
+        """How many zones the camera does not mask although it must; None while nobody has looked."""
+        is_known = self.health.figures.decoded > 0 and self._line is not None
+        return self.health.figures.uncovered if is_known else None
 
     def learn(self, learn: Learn, learnt: Learnt) -> None:
         """Learn a candidate, in place of one under way; `learnt` is called once, unless the veiler dies before.
@@ -312,7 +323,7 @@ class Veiling:
         self._unheard_since_us = 0
         self._rate_hz = UNWATCHED_HZ
         self._line = line
-        line.write(ground_frame(self._ground, ()).encode())
+        line.write(ground_frame(self._ground, self._zones).encode())
 
     def _broken(self, error: InvalidError) -> None:
         self.health.last_error = f"the veiler sent what is no message: {error}"

@@ -145,6 +145,7 @@ class Figures:
 
     `decoded`: pictures. `made`: encoded ones, of which `whole` were masked as a whole. `skipped`: access units
     that were not decoded. `late_us`: how long after its arrival the last picture was finished.
+    `uncovered`: zones that the camera is to mask itself and did not in the picture last looked at.
     """
 
     decoded: int = 0
@@ -155,6 +156,7 @@ class Figures:
     late_us: int = 0
     sharpness_permille: int = 0
     exposure_permille: int = 0
+    uncovered: int = 0
 
     def frame(self) -> Frame:
         """As a message."""
@@ -169,6 +171,7 @@ _FIGURES = (
     "rate_hz",
     "sharpness_permille",
     "skipped",
+    "uncovered",
     "whole",
 )
 
@@ -196,12 +199,16 @@ def parse_ended(body: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A rectangle of the picture that is never shown. Units: thousandths of width and height, left and top first."""
+    """A rectangle of the picture that is never shown. Units: thousandths of width and height, left and top first.
+
+    `original`: the camera is to mask it itself; whether it does is looked at.
+    """
 
     x0_permille: int
     y0_permille: int
     x1_permille: int
     y1_permille: int
+    original: bool = False
 
     def __post_init__(self) -> None:
         x_is_one = 0 <= self.x0_permille < self.x1_permille <= WHOLE_PERMILLE
@@ -244,7 +251,15 @@ def parse_ground(body: bytes) -> Ground:
     for size in sizes:
         files.append(rest[at : at + size])
         at += size
-    return Ground(tuple(files), tuple(Zone(**_counts(zone, *_ZONE)) for zone in zones))
+    return Ground(tuple(files), tuple(map(_parse_zone, zones)))
+
+
+def _parse_zone(value: Any) -> Zone:
+    original = value.get("original") if isinstance(value, dict) else None
+    if not isinstance(original, bool):
+        raise InvalidError("a zone says whether the camera is to mask it")
+    sides = {name: side for name, side in value.items() if name != "original"}
+    return Zone(**_counts(sides, *_ZONE), original=original)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from custodes.base.clock import SECOND_US, Clock
 from custodes.base.errors import BugError, CorruptError, InvalidError
 from custodes.media.packets import ParameterSets
 from custodes.media.sps import sequence_info
+from custodes.rendition.cover import Rectangle, is_covered, painted
 from custodes.rendition.quality import Quality
 from custodes.services.live import (
     WHOLE_PERMILLE,
@@ -28,6 +29,7 @@ from custodes.services.veiler.messages import (
     Candidate,
     Figures,
     VeilUnit,
+    Zone,
     candidate_frame,
     parse_ground,
     parse_learn,
@@ -67,6 +69,8 @@ class Veiler:
         self._decoder: PictureDecoder | None = None
         self._waits: Reason = Reason.STARTING
         self._ground_fault = False
+        self._zones: tuple[Rectangle, ...] = ()
+        self._covered_by_camera: tuple[Rectangle, ...] = ()
         self._figures = Figures()
         self._state: LiveState | None = None
         self._told_us = 0
@@ -95,7 +99,10 @@ class Veiler:
 
     def _ground(self, data: bytes) -> None:
         try:
-            self._veil.configure(parse_ground(data))
+            ground = parse_ground(data)
+            self._zones = tuple(map(_rectangle, ground.zones))
+            self._covered_by_camera = tuple(_rectangle(zone) for zone in ground.zones if zone.original)
+            self._veil.configure(ground)
         except (CorruptError, InvalidError):
             # What it went by before is no longer meant to hold, and what is to hold is not known.
             self._ground_fault = True
@@ -169,8 +176,9 @@ class Veiler:
                 self._figures,
                 sharpness_permille=quality.sharpness_permille,
                 exposure_permille=quality.exposure_permille,
+                uncovered=sum(not is_covered(picture, zone) for zone in self._covered_by_camera),
             )
-        told = self._learner.take(picture, arrival.boot_us)
+        told = self._learner.take(painted(picture, self._zones), arrival.boot_us)
         if isinstance(told, Candidate):
             self._send(candidate_frame(told))
         elif told is not None:
@@ -262,3 +270,11 @@ class Veiler:
             self._send(Frame(FrameKind.STATE, self._clock.utc_us(), self._state.encode()))
         self._figures = replace(self._figures, rate_hz=self._pace.rate_hz)
         self._send(self._figures.frame())
+
+
+def _rectangle(zone: Zone) -> Rectangle:
+    left, top, right, bottom = (
+        side / WHOLE_PERMILLE
+        for side in (zone.x0_permille, zone.y0_permille, zone.x1_permille, zone.y1_permille)
+    )
+    return left, top, right, bottom
