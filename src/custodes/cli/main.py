@@ -25,6 +25,7 @@ COMMANDS = (
     "catalogue",
     "keystore",
     "storage",
+    "basemap",
     "witness",
     "verify",
     "simulate",

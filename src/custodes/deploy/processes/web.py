@@ -62,6 +62,7 @@ async def run_web(folder: NetworkFolder, fences: FenceReport) -> None:
             clock=clock,
             registry=registry,
             console=console,
+            basemap=folder.basemap,
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(console.run())
