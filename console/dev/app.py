@@ -7,12 +7,13 @@ import time
 from pathlib import Path
 
 from console.dev import models
-from console.dev.facts import health, renditions, timeline, town
+from console.dev.facts import Around, health, renditions, timeline, town
 from console.dev.live import serve_live
 from console.dev.pictures import SCENES, recorded_object
 from fastapi import FastAPI, HTTPException, Query, Request, Response, WebSocket
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
+from pmtiles.reader import MmapSource, Reader
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 DIST = Path(__file__).resolve().parents[2] / "src" / "custodes" / "web" / "static" / "console"
@@ -46,11 +47,22 @@ class Town:
 
     def __init__(self, cameras: int, tiles: Path | None = None) -> None:
         self.now_us = round(time.time() * 1e6)
-        self.cameras = {one.id: one for one in town(cameras, self.now_us)}
+        around = None if tiles is None else _around(tiles / "basemap.pmtiles", cameras)
+        self.cameras = {one.id: one for one in town(cameras, self.now_us, around)}
         self.sessions: dict[str, models.SignedIn] = {}
         self.layouts: dict[str, dict[str, models.Layout]] = {}
         self.false: dict[str, int] = {}
         self.tiles = tiles
+
+
+def _around(archive: Path, cameras: int) -> Around:
+    """The middle of a map, and the town made small enough to stand on it."""
+    with archive.open("rb") as file:
+        header = Reader(MmapSource(file)).header()
+    south, north = header["min_lat_e7"] / 1e7, header["max_lat_e7"] / 1e7
+    reach = 0.014 + 0.0016 * (1 + cameras / 320)
+    middle = (header["min_lon_e7"] + header["max_lon_e7"]) / 2e7
+    return Around((south + north) / 2, middle, min(1.0, (north - south) / 2 / reach))
 
 
 def create_app(state: Town) -> FastAPI:

@@ -3,7 +3,7 @@
 import { addProtocol, Map as MapLibre, setWorkerUrl, type GeoJSONSource, type MapMouseEvent } from "maplibre-gl";
 import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url";
 import { Protocol } from "pmtiles";
-import { boundsOf, pointsOf, sectorsOf, type MapCamera } from "./sectors";
+import { boundsOf, changedTones, pointsOf, sectorsOf, type MapCamera } from "./sectors";
 import { makeStyle, type Ground } from "./style";
 
 const FIT = { padding: 56, maxZoom: 17, animate: false };
@@ -54,16 +54,25 @@ export class CameraMap {
     }
   }
 
-  /** Other cameras or other states, at the same place. */
+  /** Other cameras or other states, at the same place; only what changed goes to the worker. */
   set(cameras: readonly MapCamera[]): void {
-    const isSame =
-      cameras.length === this.#cameras.length &&
-      cameras.every((one, n) => one.id === this.#cameras[n]?.id && one.tone === this.#cameras[n].tone);
-    if (isSame || !this.#isReady) return;
+    if (!this.#isReady) {
+      void this.#map.once("load", () => this.set(cameras));
+      return;
+    }
+    const changed = changedTones(this.#cameras, cameras);
+    if (changed?.length === 0) return;
     this.#cameras = cameras;
-    this.#map.getSource<GeoJSONSource>("cameras")?.setData(pointsOf(cameras));
-    this.#map.getSource<GeoJSONSource>("sectors")?.setData(sectorsOf(cameras));
-    this.#tellMoved();
+    if (changed === null) {
+      this.#map.getSource<GeoJSONSource>("cameras")?.setData(pointsOf(cameras));
+      this.#map.removeFeatureState({ source: "sectors" });
+      this.#map.getSource<GeoJSONSource>("sectors")?.setData(sectorsOf(cameras));
+      this.#tellMoved();
+      return;
+    }
+    const update = changed.map(({ id, tone }) => ({ id, addOrUpdateProperties: [{ key: "tone", value: tone }] }));
+    void this.#map.getSource<GeoJSONSource>("cameras")?.updateData({ update });
+    for (const { id, tone } of changed) this.#map.setFeatureState({ source: "sectors", id }, { tone });
   }
 
   choose(id: string | null, isToBeShown: boolean): void {

@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 from osmium.osm import Area, Node, Way
 
 from custodes.adapters.basemap.coast import sea
-from custodes.adapters.basemap.kinds import KEYS, Kind, is_coast, kind_of_area, kind_of_line, kind_of_point
+from custodes.adapters.basemap.kinds import (
+    FIRST_ZOOM,
+    KEYS,
+    Kind,
+    is_coast,
+    kind_of_area,
+    kind_of_line,
+    kind_of_point,
+)
 from custodes.base.errors import ExhaustedError, InvalidError, NotFoundError, UnavailableError
 
 MAX_EXTRACT_BYTES = 100 << 20
@@ -103,9 +111,12 @@ def _read(path: Path, progress: Progress) -> Extract:
     if not found.shapes and not coast:
         raise InvalidError(f"{path.name} holds nothing that a map would draw")
     found.bounds = _bounds(processor.header, found.shapes)
-    found.shapes = _projected(found.shapes)
-    for water in sea(_projected(coast), _projected([_box(found.bounds)])[0]):
-        found.add(Kind("water", "sea", 8), water)
+    (box,) = _projected([_box(found.bounds)])
+    found.shapes = list(shapely.clip_by_rect(_projected(found.shapes), *box.bounds))
+    # Where the map ends is seen, and is not taken for open country.
+    found.add(Kind("land", "ground", FIRST_ZOOM, rank=-1), box)
+    for water in sea(_projected(coast), box):
+        found.add(Kind("water", "sea", FIRST_ZOOM), water)
     return found
 
 
