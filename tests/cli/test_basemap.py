@@ -19,7 +19,7 @@ def test_it_says_what_it_made_and_whose_data_it_is(
     said = capsys.readouterr().out
     assert out.read_bytes().startswith(b"PMTiles\x03")
     assert "© OpenStreetMap contributors" in said and "54.0000 to 54.0100 north" in said
-    assert "1 objects that reach beyond" in said
+    assert "2 objects that reach beyond" in said
 
 
 def test_a_network_has_it_where_web_looks(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import { FONT, groundLayers } from "./ground";
 import { graticule, pointsOf, sectorsOf, type MapCamera } from "./sectors";
 
 export const BASEMAP = "/tiles/basemap.pmtiles";
-const CLUSTER_TO_ZOOM = 14;
+const CLUSTER_TO_ZOOM = 15;
 // Where no two cameras are one any more; farther away sectors would be specks.
 const SECTORS_FROM_ZOOM = CLUSTER_TO_ZOOM + 1;
 const STEP_DEG = 0.01;
@@ -73,7 +73,7 @@ function cameraLayers(colour: (name: string) => string): LayerSpecification[] {
         "circle-radius": ["step", ["get", "point_count"], 15, 20, 19, 100, 24, 1000, 30],
         "circle-color": colour("--panel"),
         "circle-stroke-width": 4,
-        "circle-stroke-color": ["case", [">", ["get", "bad"], 0], colour("--bar-gap"), [">", ["get", "masked"], 0], colour("--bar-masked"), colour("--bar-recorded")],
+        "circle-stroke-color": colour("--bar-recorded"),
       },
     },
     {
@@ -81,6 +81,9 @@ function cameraLayers(colour: (name: string) => string): LayerSpecification[] {
       layout: { "text-field": ["to-string", ["get", "point_count"]], "text-size": 13, "text-font": FONT, "text-allow-overlap": true },
       paint: { "text-color": colour("--text") },
     },
+    // How many of them are not well: one of hundreds shall be seen, and shall not colour the hundreds.
+    ...badges("bad", colour("--bar-gap"), colour("--panel"), [">", ["get", "bad"], 0]),
+    ...badges("masked", colour("--bar-masked"), colour("--panel"), ["all", ["==", ["get", "bad"], 0], [">", ["get", "masked"], 0]]),
     {
       id: "points", type: "circle", source: "cameras", filter: one,
       paint: { "circle-radius": 8, "circle-color": byTone, "circle-stroke-color": colour("--panel"), "circle-stroke-width": 2 },
@@ -92,6 +95,25 @@ function cameraLayers(colour: (name: string) => string): LayerSpecification[] {
         "text-size": 12, "text-font": FONT, "text-allow-overlap": true,
       },
       paint: { "text-color": colour("--panel") },
+    },
+  ];
+}
+
+function badges(tone: string, fill: string, text: string, filter: ExpressionSpecification): LayerSpecification[] {
+  const many: ExpressionSpecification = ["all", ["has", "point_count"], filter];
+  const offset: [number, number] = [15, -15];
+  return [
+    {
+      id: `cluster-${tone}`, type: "circle", source: "cameras", filter: many,
+      paint: { "circle-radius": 10, "circle-color": fill, "circle-stroke-color": text, "circle-stroke-width": 1.5, "circle-translate": offset },
+    },
+    {
+      id: `cluster-${tone}-count`, type: "symbol", source: "cameras", filter: many,
+      layout: {
+        "text-field": ["case", [">", ["get", tone], 99], "99+", ["to-string", ["get", tone]]],
+        "text-size": 10.5, "text-font": FONT, "text-allow-overlap": true,
+      },
+      paint: { "text-color": text, "text-translate": offset },
     },
   ];
 }

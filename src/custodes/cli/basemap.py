@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     )
     print(f"area       {box.south:.4f} to {box.north:.4f} north, {box.west:.4f} to {box.east:.4f} east")
     if made.incomplete:
-        print(f"left out   {made.incomplete} objects that reach beyond the extract")
+        print(f"cut        {made.incomplete} objects that reach beyond the extract, or left out")
     print(f"source     {ATTRIBUTION}, {LICENCE}; the console says so on the map")
     return 0
 

@@ -11,7 +11,7 @@ from osmium.osm.mutable import Node, Relation, Way
 WEST, SOUTH, EAST, NORTH = 10.000, 54.000, 10.020, 54.010
 # Degrees of longitude and latitude, by number.
 _NODES = {
-    1: (9.990, 54.002), 2: (10.030, 54.002),
+    1: (10.0010, 54.002), 2: (10.0190, 54.002),
     10: (10.002, 54.005), 11: (10.006, 54.005), 12: (10.010, 54.005), 13: (10.018, 54.005),
     20: (10.004, 54.006), 21: (10.006, 54.006), 22: (10.006, 54.007), 23: (10.004, 54.007),
     24: (10.0045, 54.0063), 25: (10.0055, 54.0063), 26: (10.0055, 54.0067), 27: (10.0045, 54.0067),
@@ -43,8 +43,8 @@ def write_harbour(path: Path, *, with_box: bool = True) -> Path:
 def _ways() -> list[tuple[int, list[int], dict[str, str]]]:
     street = {"highway": "residential", "name": "Rope Walk"}
     return [
-        # The land is on its left: to the north.
-        (1, [1, 2], {"natural": "coastline"}),
+        # The land is on its left: to the north. Its ends are not in the extract, like those of every way that leaves.
+        (1, [998, 1, 2, 997], {"natural": "coastline"}),
         (2, [10, 11], street),
         (3, [11, 12], street),
         (4, [12, 13], street),
@@ -52,7 +52,7 @@ def _ways() -> list[tuple[int, list[int], dict[str, str]]]:
         (6, [24, 25, 26, 27, 24], {}),
         (7, [30, 31, 32, 33, 30], {"building": "yes", "addr:housenumber": "12", "name": "A Person's House"}),
         (8, [40, 41, 42, 43, 40], {"place": "square", "name": "Net Makers' Square"}),
-        (9, [12, 999], {"highway": "secondary", "name": "Beyond the Edge"}),
+        (9, [999, 12, 33], {"highway": "secondary", "name": "Beyond the Edge"}),
         (10, [30, 42], {"highway": "footway", "tunnel": "yes"}),
         (11, [10, 30], {"railway": "subway", "tunnel": "yes"}),
     ]

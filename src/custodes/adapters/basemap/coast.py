@@ -10,6 +10,8 @@ import shapely
 
 # How far beside the shore it is looked which side lies in the water, as a part of the box.
 _BESIDE = 1e-6
+# How far the last known place of a cut shore may be from the edge, as a part of the box.
+_REACH = 0.15
 
 
 def sea(shore: list[shapely.Geometry], box: shapely.Geometry) -> list[shapely.Geometry]:
@@ -20,10 +22,20 @@ def sea(shore: list[shapely.Geometry], box: shapely.Geometry) -> list[shapely.Ge
     if not shore:
         return []
     line = shapely.line_merge(shapely.union_all([one for one in shore if not one.is_empty]))
-    inside = shapely.intersection(line, box)
-    faces = shapely.polygonize([shapely.node(shapely.union(inside, box.boundary))])
+    inside = shapely.line_merge(shapely.intersection(line, box))
+    cuts = [inside, box.boundary, *_to_the_edge(inside, box)]
+    faces = shapely.polygonize([shapely.node(shapely.union_all(cuts))])
     wet, dry = _beside(shore, box)
     return [face for face in faces.geoms if _within(wet, face) > _within(dry, face)]
+
+
+def _to_the_edge(inside: shapely.Geometry, box: shapely.Geometry) -> list[shapely.Geometry]:
+    """From ends of shore that do not reach the box's edge, being cut at their last known place, on to the edge."""
+    west, north, east, south = box.bounds
+    most = _REACH * max(east - west, south - north)
+    ends = [end for line in shapely.get_parts(inside) if not line.is_closed for end in line.boundary.geoms]
+    reaches = [shapely.shortest_line(end, box.boundary) for end in ends]
+    return [reach for reach in reaches if 0 < reach.length <= most]
 
 
 def _within(points: list[shapely.Geometry], face: shapely.Geometry) -> int:
@@ -50,7 +62,7 @@ def _beside(
 
 
 def _stretches(shore: list[shapely.Geometry]) -> Iterator[tuple[float, float, float, float]]:
-    for line in shore:
+    for line in shapely.get_parts(shore):
         places = shapely.get_coordinates(line)
         for (x0, y0), (x1, y1) in pairwise(places):
             yield float(x0), float(y0), float(x1), float(y1)

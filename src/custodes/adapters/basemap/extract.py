@@ -47,7 +47,7 @@ class Bounds:
 
 @dataclass(slots=True)
 class Extract:
-    """What is drawn, and what was passed over because parts of it are not in the extract."""
+    """What is drawn; `incomplete` counts what was cut or left out because parts of it are not in the extract."""
 
     bounds: Bounds
     kinds: list[Kind] = field(default_factory=list)
@@ -106,7 +106,6 @@ def _read(path: Path, progress: Progress) -> Extract:
         try:
             _take(thing, found, coast, to_wkb)
         except (osmium.InvalidLocationError, RuntimeError):
-            # Extracts are cut at their edge: what reaches beyond it has places that are not in the file.
             found.incomplete += 1
     if not found.shapes and not coast:
         raise InvalidError(f"{path.name} holds nothing that a map would draw")
@@ -129,10 +128,14 @@ def _take(
             found.add(kind, shapely.Point(thing.location.lon, thing.location.lat))
     elif isinstance(thing, Way):
         tags = dict(thing.tags)
-        if is_coast(tags):
-            coast.append(shapely.from_wkb(to_wkb.create_linestring(thing)))
-        elif kind := kind_of_line(tags):
-            found.add(kind, shapely.from_wkb(to_wkb.create_linestring(thing)))
+        kind = kind_of_line(tags)
+        if kind or is_coast(tags):
+            line, is_whole = _line(thing, to_wkb)
+            found.incomplete += not is_whole
+            if kind:
+                found.add(kind, line)
+            else:
+                coast.append(line)
     elif isinstance(thing, Area):
         tags = dict(thing.tags)
         kind, place = kind_of_area(tags), kind_of_point(tags)
@@ -142,6 +145,21 @@ def _take(
                 found.add(kind, shape)
             if place:
                 found.add(place, shapely.point_on_surface(shape))
+
+
+def _line(way: Way, to_wkb: osmium.geom.WKBFactory) -> tuple[shapely.Geometry, bool]:
+    """A way as a line, and whether it is whole: extracts are cut, what is known of a way that leaves them is drawn."""
+    try:
+        # Of a first node that is not there the library says nothing; it leaves it out.
+        return shapely.from_wkb(to_wkb.create_linestring(way)), way.nodes[0].location.valid()
+    except osmium.InvalidLocationError:
+        runs: list[list[tuple[float, float]]] = [[]]
+        for node in way.nodes:
+            if node.location.valid():
+                runs[-1].append((node.location.lon, node.location.lat))
+            elif runs[-1]:
+                runs.append([])
+        return shapely.MultiLineString([run for run in runs if len(run) > 1]), False
 
 
 def _bounds(header: osmium.io.Header, shapes: list[shapely.Geometry]) -> Bounds:
