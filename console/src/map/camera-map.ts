@@ -42,6 +42,7 @@ export class CameraMap {
     });
     this.#map.touchZoomRotate.disableRotation();
     this.#map.keyboard.disableRotation();
+    this.#map.on("sourcedata", this.#noteDrawn);
     this.#map.on("load", () => {
       this.#isReady = true;
       this.#tellMoved();
@@ -102,6 +103,14 @@ export class CameraMap {
   end(): void {
     this.#map.remove();
   }
+
+  /** From when on the map is of use; benchmarks read the mark. */
+  readonly #noteDrawn = (event: { sourceId?: string; isSourceLoaded?: boolean }): void => {
+    if (event.sourceId !== "cameras" || !event.isSourceLoaded || this.#map.queryRenderedFeatures({ layers: ["points", "clusters"] }).length === 0) return;
+    this.#map.off("sourcedata", this.#noteDrawn);
+    void this.#map.once("render", () => performance.mark("cameras-drawn"));
+    this.#map.triggerRepaint();
+  };
 
   async #click(event: MapMouseEvent): Promise<void> {
     const [feature] = this.#map.queryRenderedFeatures(
