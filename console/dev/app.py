@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from console.dev import models
-from console.dev.facts import Around, health, renditions, timeline, town
+from console.dev.facts import SITES_REACH, Around, health, renditions, timeline, town
 from console.dev.live import serve_live
 from console.dev.pictures import SCENES, recorded_object
 from fastapi import FastAPI, HTTPException, Query, Request, Response, WebSocket
@@ -47,7 +47,7 @@ class Town:
 
     def __init__(self, cameras: int, tiles: Path | None = None) -> None:
         self.now_us = round(time.time() * 1e6)
-        around = None if tiles is None else _around(tiles / "basemap.pmtiles", cameras)
+        around = None if tiles is None else _around(tiles / "basemap.pmtiles")
         self.cameras = {one.id: one for one in town(cameras, self.now_us, around)}
         self.sessions: dict[str, models.SignedIn] = {}
         self.layouts: dict[str, dict[str, models.Layout]] = {}
@@ -55,14 +55,13 @@ class Town:
         self.tiles = tiles
 
 
-def _around(archive: Path, cameras: int) -> Around:
-    """The middle of a map, and the town made small enough to stand on it."""
+def _around(archive: Path) -> Around:
+    """The middle of a map, and the town made so small that its squares lie on it; many cameras reach beyond."""
     with archive.open("rb") as file:
         header = Reader(MmapSource(file)).header()
     south, north = header["min_lat_e7"] / 1e7, header["max_lat_e7"] / 1e7
-    reach = 0.014 + 0.0016 * (1 + cameras / 320)
     middle = (header["min_lon_e7"] + header["max_lon_e7"]) / 2e7
-    return Around((south + north) / 2, middle, min(1.0, (north - south) / 2 / reach))
+    return Around((south + north) / 2, middle, min(1.0, (north - south) / 2 / SITES_REACH))
 
 
 def create_app(state: Town) -> FastAPI:

@@ -50,6 +50,10 @@ _PLACES = (
 )  # fmt: skip
 
 
+# How far from the middle the first cameras of every site stand, at the most. Units: degrees.
+SITES_REACH = 0.0156
+
+
 @dataclass(frozen=True)
 class Around:
     """Where the town lies, and how wide it is: 1 is some 3 km to each side. Units: degrees."""

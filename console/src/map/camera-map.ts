@@ -49,10 +49,7 @@ export class CameraMap {
     });
     this.#map.on("moveend", () => this.#tellMoved());
     this.#map.on("click", (event) => void this.#click(event));
-    for (const layer of ["points", "clusters"]) {
-      this.#map.on("mouseenter", layer, () => (this.#map.getCanvas().style.cursor = "pointer"));
-      this.#map.on("mouseleave", layer, () => (this.#map.getCanvas().style.cursor = ""));
-    }
+    this.#map.on("mousemove", (event) => this.#point(event));
   }
 
   /** Other cameras or other states, at the same place; only what changed goes to the worker. */
@@ -111,6 +108,13 @@ export class CameraMap {
     void this.#map.once("render", () => performance.mark("cameras-drawn"));
     this.#map.triggerRepaint();
   };
+
+  /** The hand over what can be clicked; not looked for while the map moves, since looking costs a frame. */
+  #point(event: MapMouseEvent): void {
+    if (this.#map.isMoving() || event.originalEvent.buttons !== 0) return;
+    const found = this.#map.queryRenderedFeatures(event.point, { layers: ["points", "clusters"] });
+    this.#map.getCanvas().style.cursor = found.length > 0 ? "pointer" : "";
+  }
 
   async #click(event: MapMouseEvent): Promise<void> {
     const [feature] = this.#map.queryRenderedFeatures(
