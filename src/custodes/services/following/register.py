@@ -27,12 +27,14 @@ class Register:
     """Written by one thread, read by others; a reader sees a camera as it was or as it is.
 
     `name` and `rehearsal` are the genesis's, "" and None before it is read.
+    `revision`: another number, another register.
     """
 
     def __init__(self) -> None:
         self._cameras: dict[bytes, Camera] = {}
         self.name = ""
         self.rehearsal: bool | None = None
+        self.revision = 0
 
     def begin(self, genesis: Mapping[str, Any]) -> None:
         """Know the network by its genesis's body."""
@@ -43,12 +45,14 @@ class Register:
         """Know a camera by its entry's body. Errors: InvalidError."""
         camera = camera_of_body(body)
         self._cameras[camera.id] = camera
+        self.revision += 1
 
     def clear(self) -> None:
         """Know none."""
         self._cameras = {}
         self.name = ""
         self.rehearsal = None
+        self.revision += 1
 
     def camera(self, camera: bytes) -> Camera:
         """Errors: NotFoundError."""
