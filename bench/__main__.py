@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.rows import Row
 
-MODULES = ("opening", "recording", "ledger", "retention", "timeline", "api", "masking", "map")
+MODULES = ("opening", "recording", "ledger", "retention", "timeline", "api", "live", "masking", "map")
 RESULTS = Path(__file__).parent / "results.json"
 
 

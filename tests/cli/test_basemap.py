@@ -24,7 +24,7 @@ def test_it_says_what_it_made_and_whose_data_it_is(
 
 def test_a_network_has_it_where_web_looks(tmp_path: Path) -> None:
     folder = NetworkFolder(tmp_path / "network")
-    folder.web.mkdir(parents=True)
+    folder.root.mkdir()
     write_settings(folder, NetworkSettings(bytes(32), bytes(16), bytes(16), bytes(16), 8700))
     assert main(["basemap", str(write_harbour(tmp_path / "h.osm.pbf")), "--network", str(folder.root)]) == 0
     assert folder.basemap.read_bytes().startswith(b"PMTiles\x03")

@@ -54,6 +54,8 @@ def _out(options: argparse.Namespace) -> Path:
     if options.network is not None:
         folder = NetworkFolder(options.network)
         read_settings(folder)
+        # A network that has no user yet has no such folder.
+        folder.web.mkdir(mode=0o700, exist_ok=True)
         return folder.basemap
     out: Path = options.out
     if not out.parent.is_dir():

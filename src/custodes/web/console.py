@@ -22,6 +22,7 @@ from custodes.services.following.follower import Following, LedgerFollower, Read
 from custodes.services.users import Sessions, Users
 from custodes.web.board import HealthBoard
 from custodes.web.figures import Figures
+from custodes.web.gauges import VolumeCollector
 from custodes.web.live.hub import LiveHub
 from custodes.web.live.source import LiveSource
 from custodes.web.routes.cameras import camera_routes
@@ -71,6 +72,7 @@ class Console:
         self.hub = LiveHub(ground.live, clock, self._recorder_of)
         self.door = Door(self.sessions, self.follower.register)
         self.figures = Figures(registry)
+        registry.register(VolumeCollector(ground.volumes))
         self._ground = ground
         self._board = board
         self._clock = clock
