@@ -13,7 +13,18 @@ from pathlib import Path
 
 from bench.rows import Row
 
-MODULES = ("opening", "recording", "ledger", "retention", "timeline", "masking", "day")
+MODULES = (
+    "opening",
+    "recording",
+    "ledger",
+    "retention",
+    "timeline",
+    "api",
+    "live",
+    "masking",
+    "day",
+    "map",
+)
 RESULTS = Path(__file__).parent / "results.json"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import insert
 
 from bench.rows import Row
+from custodes.adapters.sql.database import Database
 from custodes.adapters.sql.index import open_index_database
 from custodes.adapters.sql.index.index import SqlIndex
 from custodes.adapters.sql.index.schema import GAPS, RECORDERS, SPANS, STREAMS
@@ -35,11 +36,11 @@ def _request_ms(streams: int) -> float:
         database = open_index_database(Path(folder) / "index.sqlite")
         try:
             for number in range(streams):
-                _fill(database, number)
+                fill_stream(database, number, DAYS)
             index = SqlIndex(database)
             took = []
             for turn in range(ASKED):
-                stream = _id(b"s", turn * 7919 % streams)
+                stream = stream_id(turn * 7919 % streams)
                 from_us = (turn * 13 % (DAYS - 7)) * DAY_US
                 began_s = time.perf_counter()
                 found = timeline(index, stream, from_us, from_us + MAX_REQUEST_US)
@@ -52,12 +53,13 @@ def _request_ms(streams: int) -> float:
             database.close()
 
 
-def _fill(database: object, number: int) -> None:
-    stream = _id(b"s", number)
-    with database.writing() as connection:  # type: ignore[attr-defined]
+def fill_stream(database: Database, number: int, days: int) -> None:
+    """Epochs of an hour and some gaps, so many days of them."""
+    stream = stream_id(number)
+    with database.writing() as connection:
         connection.execute(insert(STREAMS), {"stream": stream, "recorder": _id(b"r", number)})
         connection.execute(
-            insert(RECORDERS), {"recorder": _id(b"r", number), "known_until_us": DAYS * DAY_US}
+            insert(RECORDERS), {"recorder": _id(b"r", number), "known_until_us": days * DAY_US}
         )
         spans = [
             {
@@ -68,15 +70,20 @@ def _fill(database: object, number: int) -> None:
                 "most_us": (hour + 1) * HOUR_US,
                 "closed": True,
             }
-            for hour in range(24 * DAYS)
+            for hour in range(24 * days)
         ]
         connection.execute(insert(SPANS), spans)
         step_us = DAY_US // GAPS_A_DAY
         gaps = [
             {"stream": stream, "from_us": n * step_us, "to_us": n * step_us + MINUTE_US, "reason": "loss"}
-            for n in range(GAPS_A_DAY * DAYS)
+            for n in range(GAPS_A_DAY * days)
         ]
         connection.execute(insert(GAPS), gaps)
+
+
+def stream_id(number: int) -> bytes:
+    """The id of a stream that was filled in."""
+    return _id(b"s", number)
 
 
 def _id(kind: bytes, number: int) -> bytes:

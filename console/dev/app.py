@@ -6,7 +6,7 @@ import secrets
 import time
 from pathlib import Path
 
-from console.dev.facts import health, renditions, timeline, town
+from console.dev.facts import SITES_REACH, Around, health, renditions, timeline, town
 from console.dev.live import serve_live
 from console.dev.models import Renditions
 from console.dev.pictures import SCENES, recorded_object
@@ -14,6 +14,7 @@ from console.dev.signing import signing_routes
 from fastapi import FastAPI, HTTPException, Query, Request, Response, WebSocket
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
+from pmtiles.reader import MmapSource, Reader
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from custodes.web import wire
@@ -49,11 +50,21 @@ class Town:
 
     def __init__(self, cameras: int, tiles: Path | None = None) -> None:
         self.now_us = round(time.time() * 1e6)
-        self.cameras = {one.id: one for one in town(cameras, self.now_us)}
+        around = None if tiles is None else _around(tiles / "basemap.pmtiles")
+        self.cameras = {one.id: one for one in town(cameras, self.now_us, around)}
         self.sessions: dict[str, wire.SignedIn] = {}
         self.layouts: dict[str, dict[str, wire.Layout]] = {}
         self.false: dict[str, int] = {}
         self.tiles = tiles
+
+
+def _around(archive: Path) -> Around:
+    """The middle of a map, and the town made so small that its squares lie on it; many cameras reach beyond."""
+    with archive.open("rb") as file:
+        header = Reader(MmapSource(file)).header()
+    south, north = header["min_lat_e7"] / 1e7, header["max_lat_e7"] / 1e7
+    middle = (header["min_lon_e7"] + header["max_lon_e7"]) / 2e7
+    return Around((south + north) / 2, middle, min(1.0, (north - south) / 2 / SITES_REACH))
 
 
 def create_app(state: Town) -> FastAPI:

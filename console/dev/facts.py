@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import random
+from dataclasses import dataclass
 from typing import Literal
 
 from console.dev.models import Rendition
@@ -51,12 +52,24 @@ _PLACES = (
     "north stairs", "south stairs", "forecourt", "taxi stand", "bicycle racks", "underpass", "platform 2", "tram stop",
     "quay steps", "east corner", "west corner", "ticket hall", "goods entrance", "footbridge", "car park", "ramp",
 )  # fmt: skip
-_LATITUDE, _LONGITUDE = 53.5440, 9.9700
 
 
-def town(count: int, now_us: int) -> list[Camera]:
+# How far from the middle the first cameras of every site stand, at the most. Units: degrees.
+SITES_REACH = 0.0156
+
+
+@dataclass(frozen=True)
+class Around:
+    """Where the town lies, and how wide it is: 1 is some 3 km to each side. Units: degrees."""
+
+    latitude: float = 53.5440
+    longitude: float = 9.9700
+    scale: float = 1.0
+
+
+def town(count: int, now_us: int, around: Around | None = None) -> list[Camera]:
     """So many cameras; every seventh has something to tell."""
-    return [_camera(number, now_us) for number in range(count)]
+    return [_camera(number, now_us, around or Around()) for number in range(count)]
 
 
 def timeline(camera: Camera, from_us: int, to_us: int, now_us: int) -> Timeline:
@@ -165,7 +178,7 @@ def health(cameras: list[Camera], now_us: int) -> Health:
     )
 
 
-def _camera(number: int, now_us: int) -> Camera:
+def _camera(number: int, now_us: int, around: Around) -> Camera:
     dice = random.Random(number)
     site, north, east = _SITES[number % len(_SITES)]
     round_ = number // len(_SITES)
@@ -193,8 +206,10 @@ def _camera(number: int, now_us: int) -> Camera:
         mount=None
         if number % 31 == 30
         else Mount(
-            latitude_e7=round((_LATITUDE + north + away * math.sin(angle)) * 1e7),
-            longitude_e7=round((_LONGITUDE + east + away * math.cos(angle) * 1.7) * 1e7),
+            latitude_e7=round((around.latitude + around.scale * (north + away * math.sin(angle))) * 1e7),
+            longitude_e7=round(
+                (around.longitude + around.scale * (east + away * math.cos(angle) * 1.7)) * 1e7
+            ),
             height_cm=dice.randrange(300, 900),
         ),
         views=[

@@ -49,10 +49,10 @@ def serve() -> Iterator[Callable[..., str]]:
     """Serve a town of so many cameras on a free port; its address."""
     servers: list[tuple[uvicorn.Server, threading.Thread]] = []
 
-    def start(cameras: int = 48) -> str:
+    def start(cameras: int = 48, tiles: Path | None = None) -> str:
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(create_app(Town(cameras)), log_level="warning"))
+        server = uvicorn.Server(uvicorn.Config(create_app(Town(cameras, tiles)), log_level="warning"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         while not server.started:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+from mapping.harbour import write_harbour
 from playwright.sync_api import Page, expect
+
+from custodes.adapters.basemap.build import build_basemap
 
 from .conftest import camera_id, sign_in
 
@@ -172,6 +176,25 @@ def test_the_map_carries_five_thousand_cameras(serve: Serve, open_page: OpenPage
     page.locator("summary").click()
     page.locator(".list li button").first.click()
     expect(page.get_by_role("link", name="Open camera")).to_be_visible()
+
+
+def test_the_map_reads_its_ground_in_parts_and_says_whose_it_is(
+    serve: Serve, open_page: OpenPage, tmp_path: Path
+) -> None:
+    build_basemap(write_harbour(tmp_path / "h.osm.pbf"), tmp_path / "basemap.pmtiles", lambda *_: None)
+    page = open_page(serve(48, tmp_path))
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(f"{request.url} {request.headers.get('range', '')}"))
+    sign_in(page)
+    page.get_by_role("link", name="Map").click()
+    source = page.get_by_role("link", name="© OpenStreetMap contributors")
+    expect(source).to_have_attribute("href", "https://www.openstreetmap.org/copyright", timeout=20_000)
+    expect(page.locator("summary")).to_contain_text("In this part: 47", timeout=30_000)
+    page.wait_for_function("performance.getEntriesByName('cameras-drawn').length", timeout=30_000)
+    tiles = [one for one in asked if "/tiles/basemap.pmtiles" in one]
+    assert any("bytes=0-" in one for one in tiles) and len(tiles) >= 3, tiles
+    server = page.url.partition("#")[0]
+    assert all(one.startswith((server, "blob:")) for one in asked), "nothing is asked of anybody else"
 
 
 def test_health_says_what_is_wrong_and_since_when(serve: Serve, open_page: OpenPage) -> None:

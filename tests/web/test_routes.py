@@ -260,6 +260,8 @@ async def test_metrics(web: Any) -> None:
     assert f"custodes_stream_lost_packets_total{main} 2.0" in text
     assert 'custodes_stream_lost_packets_total{assurance="lower"' not in text
     assert 'custodes_streams{state="away"} 1.0' in text
+    assert 'custodes_views{reason="no-background",state="masked"} 1.0' in text
+    assert "custodes_views_pictures_per_second 8.0" in text
     assert "custodes_ledger_entries 42.0" in text and "custodes_opened_slots 5.0" in text
     web.clock.advance(60 * SECOND_US)
     text = (await web.client.get("/metrics")).text

@@ -3,7 +3,7 @@
 import { addProtocol, Map as MapLibre, setWorkerUrl, type GeoJSONSource, type MapMouseEvent } from "maplibre-gl";
 import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url";
 import { Protocol } from "pmtiles";
-import { boundsOf, pointsOf, sectorsOf, type MapCamera } from "./sectors";
+import { boundsOf, changedTones, pointsOf, sectorsOf, type MapCamera } from "./sectors";
 import { makeStyle, type Ground } from "./style";
 
 const FIT = { padding: 56, maxZoom: 17, animate: false };
@@ -42,28 +42,35 @@ export class CameraMap {
     });
     this.#map.touchZoomRotate.disableRotation();
     this.#map.keyboard.disableRotation();
+    this.#map.on("sourcedata", this.#noteDrawn);
     this.#map.on("load", () => {
       this.#isReady = true;
       this.#tellMoved();
     });
     this.#map.on("moveend", () => this.#tellMoved());
     this.#map.on("click", (event) => void this.#click(event));
-    for (const layer of ["points", "clusters"]) {
-      this.#map.on("mouseenter", layer, () => (this.#map.getCanvas().style.cursor = "pointer"));
-      this.#map.on("mouseleave", layer, () => (this.#map.getCanvas().style.cursor = ""));
-    }
+    this.#map.on("mousemove", (event) => this.#point(event));
   }
 
-  /** Other cameras or other states, at the same place. */
+  /** Other cameras or other states, at the same place; only what changed goes to the worker. */
   set(cameras: readonly MapCamera[]): void {
-    const isSame =
-      cameras.length === this.#cameras.length &&
-      cameras.every((one, n) => one.id === this.#cameras[n]?.id && one.tone === this.#cameras[n].tone);
-    if (isSame || !this.#isReady) return;
+    if (!this.#isReady) {
+      void this.#map.once("load", () => this.set(cameras));
+      return;
+    }
+    const changed = changedTones(this.#cameras, cameras);
+    if (changed?.length === 0) return;
     this.#cameras = cameras;
-    this.#map.getSource<GeoJSONSource>("cameras")?.setData(pointsOf(cameras));
-    this.#map.getSource<GeoJSONSource>("sectors")?.setData(sectorsOf(cameras));
-    this.#tellMoved();
+    if (changed === null) {
+      this.#map.getSource<GeoJSONSource>("cameras")?.setData(pointsOf(cameras));
+      this.#map.removeFeatureState({ source: "sectors" });
+      this.#map.getSource<GeoJSONSource>("sectors")?.setData(sectorsOf(cameras));
+      this.#tellMoved();
+      return;
+    }
+    const update = changed.map(({ id, tone }) => ({ id, addOrUpdateProperties: [{ key: "tone", value: tone }] }));
+    void this.#map.getSource<GeoJSONSource>("cameras")?.updateData({ update });
+    for (const { id, tone } of changed) this.#map.setFeatureState({ source: "sectors", id }, { tone });
   }
 
   choose(id: string | null, isToBeShown: boolean): void {
@@ -92,6 +99,21 @@ export class CameraMap {
 
   end(): void {
     this.#map.remove();
+  }
+
+  /** From when on the map is of use; benchmarks read the mark. */
+  readonly #noteDrawn = (event: { sourceId?: string; isSourceLoaded?: boolean }): void => {
+    if (event.sourceId !== "cameras" || !event.isSourceLoaded || this.#map.queryRenderedFeatures({ layers: ["points", "clusters"] }).length === 0) return;
+    this.#map.off("sourcedata", this.#noteDrawn);
+    void this.#map.once("render", () => performance.mark("cameras-drawn"));
+    this.#map.triggerRepaint();
+  };
+
+  /** The hand over what can be clicked; not looked for while the map moves, since looking costs a frame. */
+  #point(event: MapMouseEvent): void {
+    if (this.#map.isMoving() || event.originalEvent.buttons !== 0) return;
+    const found = this.#map.queryRenderedFeatures(event.point, { layers: ["points", "clusters"] });
+    this.#map.getCanvas().style.cursor = found.length > 0 ? "pointer" : "";
   }
 
   async #click(event: MapMouseEvent): Promise<void> {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { metresApart } from "./near";
-import { boundsOf, graticule, pointFrom, pointsOf, sectorRing, sectorsOf, type MapCamera } from "./sectors";
+import { boundsOf, changedTones, graticule, pointFrom, pointsOf, sectorRing, sectorsOf, type MapCamera } from "./sectors";
 
 const camera: MapCamera = {
   id: "a", name: "A", tone: "good", latitude_e7: 535_000_000, longitude_e7: 100_000_000,
@@ -47,5 +47,19 @@ describe("collections", () => {
   });
   it("draws lines over the whole ground", () => {
     expect(graticule(0, 0, 1, 2, 1).features).toHaveLength(2 + 3);
+  });
+});
+
+describe("changedTones", () => {
+  it("names what changed, and nothing else", () => {
+    const other: MapCamera = { ...camera, id: "b" };
+    expect(changedTones([camera, other], [camera, { ...other, tone: "bad" }])?.map((one) => one.id)).toEqual(["b"]);
+    expect(changedTones([camera, other], [camera, { ...other }])).toEqual([]);
+  });
+  it("gives up where other cameras stand there", () => {
+    expect(changedTones([camera], [camera, camera])).toBeNull();
+    expect(changedTones([camera], [{ ...camera, id: "b" }])).toBeNull();
+    expect(changedTones([camera], [{ ...camera, latitude_e7: 1 }])).toBeNull();
+    expect(changedTones([camera], [{ ...camera, views: [] }])).toBeNull();
   });
 });

@@ -54,6 +54,14 @@ export function sectorsOf(cameras: readonly MapCamera[]): FeatureCollection<Poly
   return { type: "FeatureCollection", features };
 }
 
+/** Those whose tone is another one, of the same cameras at the same places; null where other cameras stand there. */
+export function changedTones(before: readonly MapCamera[], now: readonly MapCamera[]): MapCamera[] | null {
+  const isSame = (one: MapCamera, other: MapCamera | undefined) =>
+    one.id === other?.id && one.latitude_e7 === other.latitude_e7 && one.longitude_e7 === other.longitude_e7 && one.name === other.name && one.views === other.views;
+  if (before.length !== now.length || !now.every((one, n) => isSame(one, before[n]))) return null;
+  return now.filter((one, n) => one.tone !== before[n]?.tone);
+}
+
 /** Lines of latitude and longitude around a place, for a ground without a map. */
 export function graticule(west: number, south: number, east: number, north: number, step: number): FeatureCollection<LineString> {
   const lines: [number, number][][] = [];

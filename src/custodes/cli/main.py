@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import structlog
 
 from custodes.base.errors import CustodesError
+from custodes.cli.redaction import hide_secrets
 
 COMMANDS = (
     "init",
@@ -26,6 +27,7 @@ COMMANDS = (
     "catalogue",
     "keystore",
     "storage",
+    "basemap",
     "witness",
     "verify",
     "simulate",
@@ -82,6 +84,8 @@ def configure_log() -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            # After the traceback is words, so that it is looked at, too.
+            hide_secrets,
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),

@@ -7,7 +7,7 @@ staff/<pseudonym>.key      the first staff keys; each belongs with its person
 keeper/  keystore/{a,b}/   L's and the log's keys, database; shred keys in two copies
 discloser/                 D's keys, one-time keys
 recorder/<id>/             R's keys, settings, state
-web/                       users, sessions, layouts; an index of the ledger, which can be made anew
+web/                       users, sessions, layouts; an index of the ledger, which can be made anew; the basemap
 exchange/                  questions and answers
 store/                     sealed footage, accounts, cases, ledger: what may be mirrored
 spool/                     open reels
@@ -97,6 +97,11 @@ class NetworkFolder:
     def web_index(self) -> Path:
         """The register and what was recorded when, taken from the ledger."""
         return self.web / "index.sqlite"
+
+    @property
+    def basemap(self) -> Path:
+        """The map that `custodes basemap` makes; there need not be one."""
+        return self.web / "basemap.pmtiles"
 
     @property
     def exchange(self) -> Path:

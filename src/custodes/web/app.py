@@ -21,6 +21,7 @@ from custodes.web.routes.exchange import exchange_routes
 from custodes.web.routes.page import CONSOLE, page_routes
 from custodes.web.routes.status import status_routes
 from custodes.web.routes.store import store_routes
+from custodes.web.routes.tiles import tile_routes
 from custodes.web.status import Status, make_status
 from custodes.web.timing import Timing
 
@@ -37,12 +38,13 @@ def create_app(
     registry: CollectorRegistry | None = None,
     console: Console | None = None,
     built: Path = CONSOLE,
+    basemap: Path | None = None,
 ) -> FastAPI:
     """The app of one network.
 
     `desks`: the subjects by service that may be asked from outside. `place`: what the page's commands call
-    the network's folder. `built`: where the console was built. People sign in to `/api/v1` alone; all else that
-    is shown is public, all that is asked is signed.
+    the network's folder. `built`: where the console was built. `basemap`: where a map may be. People sign in to
+    `/api/v1` alone; all else that is shown is public, all that is asked is signed.
     """
     ticking = clock or SystemClock()
     numbers = registry or CollectorRegistry()
@@ -62,6 +64,8 @@ def create_app(
     app.include_router(alive_routes(board, numbers, missing))
     app.include_router(store_routes(PublicObjects(store)))
     app.include_router(exchange_routes(office, desks, ticking))
+    if basemap is not None:
+        app.include_router(tile_routes(basemap))
     # Last: a file of the console takes no route's place.
     app.include_router(page_routes(built))
     return app

@@ -60,6 +60,8 @@ class HealthBoard:
     def __init__(self, clock: Clock, expected: Iterable[str] = ("keeper", "discloser")) -> None:
         self._clock = clock
         self.store_fault = ""
+        # Another number, other documents.
+        self.revision = 0
         self._places = {name: _Place(clock.boot_us()) for name in sorted(expected)}
 
     async def hear(self, subject: str, data: bytes) -> None:
@@ -71,6 +73,7 @@ class HealthBoard:
         if name not in self._places and len(self._places) >= MAX_PROCESSES:
             raise InvalidError(f"more than {MAX_PROCESSES} processes tell their health")
         place = self._places.setdefault(name, _Place(self._clock.boot_us()))
+        self.revision += 1
         try:
             place.document = parse_health(role, data)
         except InvalidError as error:

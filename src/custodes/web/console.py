@@ -27,6 +27,7 @@ from custodes.services.users import Sessions, Users
 from custodes.web.access import AccessCounter
 from custodes.web.board import HealthBoard
 from custodes.web.figures import Figures
+from custodes.web.gauges import VolumeCollector
 from custodes.web.live.hub import LiveHub
 from custodes.web.live.source import LiveSource
 from custodes.web.routes.backgrounds import background_routes
@@ -90,6 +91,7 @@ class Console:
             self.follower.commitments,
             clock,
         )
+        registry.register(VolumeCollector(ground.volumes))
         self._ground = ground
         self._board = board
         self._clock = clock

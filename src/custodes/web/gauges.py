@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from custodes.base.clock import SECOND_US
+from custodes.base.errors import CustodesError
 from custodes.web.board import HealthBoard, View
+from custodes.web.volumes import Volume
 
 _STREAM = ["stream", "kind", "assurance"]
 
@@ -31,6 +34,7 @@ class BoardCollector(Collector):
         yield _ages(view)
         yield from _recorders(view)
         yield from _streams(view)
+        yield from _views(view)
         yield from _keeper(view)
 
 
@@ -78,6 +82,40 @@ def _streams(view: View) -> Iterable[Metric]:
             if stream.assurance == "full":
                 lost.add_metric(labels, stream.lost_packets)
     return rate, last, units, dropped, lost
+
+
+def _views(view: View) -> Iterable[Metric]:
+    """De-identified views by state and reason, which are words of closed lists."""
+    family = GaugeMetricFamily("custodes_views", "De-identified views by state", labels=["state", "reason"])
+    rate = GaugeMetricFamily("custodes_views_pictures_per_second", "Pictures that veilers make, all together")
+    counts: Counter[tuple[str, str]] = Counter()
+    told = [one for heard in view.recorders if not heard.stale for one in heard.document.renditions]
+    counts.update((one.state, one.reason) for one in told)
+    for (state, reason), count in sorted(counts.items()):
+        family.add_metric([state, reason], count)
+    rate.add_metric([], sum(one.rate_millihertz for one in told) / 1000)
+    return family, rate
+
+
+class VolumeCollector(Collector):
+    """Room on the volumes, read when it is asked for."""
+
+    def __init__(self, volumes: Callable[[], list[Volume]]) -> None:
+        self._volumes = volumes
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: the volumes are looked at when they are asked for."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """Size and free room by volume; nothing of volumes that do not answer, which is an alarm elsewhere."""
+        free = GaugeMetricFamily("custodes_volume_free_bytes", "Room that is free", labels=["volume"])
+        size = GaugeMetricFamily("custodes_volume_size_bytes", "Room in all", labels=["volume"])
+        with suppress(CustodesError):
+            for volume in self._volumes():
+                free.add_metric([volume.name], volume.free_bytes)
+                size.add_metric([volume.name], volume.total_bytes)
+        yield from (free, size)
 
 
 def _keeper(view: View) -> Iterable[Metric]:

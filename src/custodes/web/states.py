@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -61,17 +62,27 @@ class CameraStates:
         self._seen: dict[str, _Seen] = {}
         self._views: dict[str, ViewNow] = {}
         self._heard_any = False
+        self._looking = threading.Lock()
+        # Another number, other states.
+        self.revision = 0
 
     def look(self) -> None:
         """Take in what the board shows now; called regularly, so that changes are seen when they are."""
         now_us = self._clock.boot_us()
         if self._looked_us is not None and now_us - self._looked_us < KEPT_US:
             return
-        view = self._board.view()
-        self._looked_us = now_us
-        self._heard_any = bool(view.recorders)
-        self._now = dict(self._streams(view))
-        self._views = dict(self._seen_views(view))
+        with self._looking:
+            if self._looked_us is not None and now_us - self._looked_us < KEPT_US:
+                return
+            view = self._board.view()
+            before = (self._heard_any, self._now, self._views)
+            self._heard_any = bool(view.recorders)
+            self._now = dict(self._streams(view))
+            self._views = dict(self._seen_views(view))
+            if (self._heard_any, self._now, self._views) != before:
+                self.revision += 1
+            # Last: who sees it sees the states that belong to it.
+            self._looked_us = now_us
 
     def stream(self, stream: bytes) -> StreamNow:
         """The state of a stream."""

@@ -25,6 +25,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--footage", type=Path, default=Path("../shared/data/video"), help="class A footage, if present"
     )
+    parser.add_argument(
+        "--extract",
+        type=Path,
+        default=Path("../shared/data/maps/helsinki-centre.osm.pbf"),
+        help="map of the middle of Helsinki, if present; without it the ground is plain",
+    )
     parser.add_argument("--http-port", type=int, default=8420)
     parser.set_defaults(run=run)
 
@@ -34,6 +40,7 @@ def run(options: argparse.Namespace) -> int:
     demo = DemoOptions(
         folder=options.folder.resolve(),
         footage=options.footage,
+        extract=options.extract,
         seconds=options.seconds,
         check=options.check,
         http_port=options.http_port,

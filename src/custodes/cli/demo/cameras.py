@@ -23,6 +23,15 @@ TOWN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "Town Hall": ("54.2007200,-10.5012600", "8.4", ("Steps:200:65:40",)),
     "Ferry Pier": ("54.1969100,-10.4938500", "9.0", ("Pier:110:50:90",)),
 }
+# Where there is a map of the middle of Helsinki they stand on its squares, bridge and quay, which are nobody's home.
+ON_THE_MAP = {
+    "Market Square": "60.1709000,24.9437000",
+    "Harbour Gate": "60.1762500,24.9462000",
+    "Station North": "60.1716500,24.9398000",
+    "Bridge Street": "60.1764000,24.9502000",
+    "Town Hall": "60.1695000,24.9521000",
+    "Ferry Pier": "60.1674000,24.9527000",
+}
 PASSWORD = "harbour-lantern-42"
 PROBE_EVERY = 7
 START_S = 180.0

@@ -20,7 +20,7 @@ from typing import Any
 
 from custodes.base.errors import CorruptError, CustodesError, UnavailableError
 from custodes.cli import main as command
-from custodes.cli.demo.cameras import PASSWORD, PLACES, TOWN, DemoCameras
+from custodes.cli.demo.cameras import ON_THE_MAP, PASSWORD, PLACES, TOWN, DemoCameras
 from custodes.deploy.layout import NetworkFolder, read_settings
 
 CUSTODIANS = ("Ombudsman", "Court clerk", "Data-protection officer")
@@ -38,6 +38,7 @@ class DemoNetwork:
     http_port: int
     periods: str = PERIODS
     places: Sequence[str] = PLACES
+    on_the_map: bool = False
     server: subprocess.Popen[bytes] | None = None
     said: list[str] = field(default_factory=list)
 
@@ -76,6 +77,14 @@ class DemoNetwork:
                 "custodian", "enroll", self.custodian(number), self.folder.root, "--yes", *self.passphrase
             )
 
+    def add_map(self, extract: Path) -> str:
+        """Make the map of an extract, so that cameras stand on it; why there is none, "" when there is."""
+        if not extract.is_file():
+            return f"no extract at {extract}: plain ground"
+        code, said = try_custodes("basemap", extract, "--network", self.folder.root)
+        self.on_the_map = code == 0
+        return "" if self.on_the_map else said.strip()
+
     def add_cameras(self, cameras: DemoCameras) -> None:
         """A register entry for each camera, with its lawful grounds."""
         password = self.root / "camera-password"
@@ -83,6 +92,7 @@ class DemoNetwork:
         review = (datetime.now(UTC).date() + timedelta(days=365)).isoformat()
         for place in self.places:
             at, height_m, views = TOWN[place]
+            at = ON_THE_MAP[place] if self.on_the_map else at
             custodes(
                 "camera", "add", self.folder.root, "--name", place, "--site", place,
                 "--purpose", "Safety of a busy public place",

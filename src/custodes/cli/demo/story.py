@@ -28,6 +28,7 @@ class DemoOptions:
 
     folder: Path
     footage: Path
+    extract: Path
     seconds: int
     check: bool
     http_port: int
@@ -69,6 +70,7 @@ def _tell(
 ) -> None:
     say(f"[1/6] founding the network with {', '.join(CUSTODIANS)} …")
     network.found()
+    say(f"      map: {network.add_map(options.extract) or 'made from ' + options.extract.name}")
     network.add_cameras(cameras)
     network.add_users()
     say(f"      network id {network.id.hex()}")

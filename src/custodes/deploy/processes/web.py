@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from custodes.adapters.bus.subjects import EVERY_HEALTH, Process, Role
 from custodes.adapters.objects.readonly import ReadOnlyObjects
@@ -40,6 +40,8 @@ async def run_web(folder: NetworkFolder, fences: FenceReport) -> None:
     expected = ("keeper", "discloser", f"recorder-{settings.recorder.hex()}")
     board = HealthBoard(clock, expected)
     registry = CollectorRegistry()
+    # Processor, memory and open files of web itself.
+    ProcessCollector(registry=registry)
     async with connected(folder, Process(Role.WEB)) as bus, databases(folder) as (web, index):
         await bus.subscribe(EVERY_HEALTH, board.hear)
         office = BusOffice(bus)
@@ -65,6 +67,7 @@ async def run_web(folder: NetworkFolder, fences: FenceReport) -> None:
             clock=clock,
             registry=registry,
             console=console,
+            basemap=folder.basemap,
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(console.run())

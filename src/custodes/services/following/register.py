@@ -27,6 +27,7 @@ class Register:
     """Written by one thread, read by others; a reader sees a camera as it was or as it is.
 
     `name`, `rehearsal` and `slot_us` are the genesis's, "", None and 0 before it is read.
+    `revision`: another number, another register.
     """
 
     def __init__(self) -> None:
@@ -34,6 +35,7 @@ class Register:
         self.name = ""
         self.rehearsal: bool | None = None
         self.slot_us = 0
+        self.revision = 0
 
     def begin(self, genesis: Mapping[str, Any]) -> None:
         """Know the network by its genesis's body."""
@@ -46,12 +48,14 @@ class Register:
         """Know a camera by its entry's body. Errors: InvalidError."""
         camera = camera_of_body(body)
         self._cameras[camera.id] = camera
+        self.revision += 1
 
     def clear(self) -> None:
         """Know none."""
         self._cameras = {}
         self.name = ""
         self.rehearsal = None
+        self.revision += 1
 
     def camera(self, camera: bytes) -> Camera:
         """Errors: NotFoundError."""

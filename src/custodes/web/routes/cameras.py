@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
 
 from custodes.adapters.sql.index.index import SqlIndex
 from custodes.base.canon import MAX_SAFE_INTEGER
@@ -13,9 +14,53 @@ from custodes.estate.rights import Action
 from custodes.services.following.commitments import Commitments
 from custodes.services.following.timeline import timeline
 from custodes.web import wire
+from custodes.web.encoded import Answers, Encoded, tag_of
 from custodes.web.problems import PROBLEMS
 from custodes.web.states import CameraStates, camera_wire
 from custodes.web.visitors import Door, Visitor
+
+# A browser may keep it, and asks each time whether it is still so.
+REVALIDATED = "private, no-cache"
+
+
+class CameraLists:
+    """The list of cameras for each role and reach; a camera is encoded again when something of it is another."""
+
+    def __init__(self, states: CameraStates, clock: Clock, zone: str, commitments: Commitments) -> None:
+        self._states = states
+        self._clock = clock
+        self._zone = zone
+        self._commitments = commitments
+        self._answers = Answers()
+        self._known: dict[bytes, tuple[object, bytes]] = {}
+
+    def of(self, visitor: Visitor) -> Encoded:
+        """What the visitor may see."""
+        self._states.look()
+        state = (visitor.register.revision, self._states.revision, self._commitments.newest)
+        user = visitor.user
+
+        def encode(before: Encoded | None) -> Encoded:
+            cameras = b",".join(self._camera(camera) for camera in visitor.cameras())
+            tag = tag_of(cameras)
+            if before is not None and before.tag == tag:
+                return before
+            return Encoded.of(b'{"time_us":%d,"cameras":[%b]}' % (self._clock.utc_us(), cameras), tag)
+
+        return self._answers.get((user.role, user.reach), state, encode)
+
+    def _camera(self, camera: Camera) -> bytes:
+        worst, streams = self._states.camera(camera)
+        view = self._states.view(camera)
+        seen = None if view is None else (view.state, view.reason, view.since_us)
+        now = (camera, worst, streams, seen, self._commitments.of_camera(camera.id))
+        known = self._known.get(camera.id)
+        if known is None or known[0] != now:
+            encoded = (
+                camera_wire(camera, self._states, self._zone, self._commitments).model_dump_json().encode()
+            )
+            known = self._known[camera.id] = (now, encoded)
+        return known[1]
 
 
 def camera_routes(
@@ -24,12 +69,12 @@ def camera_routes(
     """GET /cameras, /cameras/{camera}, /cameras/{camera}/timeline."""
     router = APIRouter(tags=["cameras"], responses=PROBLEMS)
     see, replay = door.guarded(Action.SEE), door.guarded(Action.REPLAY)
+    lists = CameraLists(states, clock, zone, commitments)
 
-    @router.get("/cameras", operation_id="list_cameras")
-    def list_cameras(visitor: Visitor = Depends(see)) -> wire.Cameras:
+    @router.get("/cameras", operation_id="list_cameras", response_model=wire.Cameras)
+    def list_cameras(request: Request, visitor: Visitor = Depends(see)) -> Response:
         """All cameras that the user may see."""
-        cameras = [camera_wire(camera, states, zone, commitments) for camera in visitor.cameras()]
-        return wire.Cameras(time_us=clock.utc_us(), cameras=cameras)
+        return lists.of(visitor).response(request, REVALIDATED)
 
     @router.get("/cameras/{camera}", operation_id="read_camera")
     def read_camera(camera: str, visitor: Visitor = Depends(see)) -> wire.Camera:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
 
 from custodes.base.clock import SECOND_US, Clock
 from custodes.estate.model import Camera
@@ -12,8 +13,9 @@ from custodes.estate.rights import Action
 from custodes.services.following.follower import Following
 from custodes.web import wire
 from custodes.web.board import HealthBoard
+from custodes.web.encoded import Answers, Encoded, tag_of
 from custodes.web.problems import PROBLEMS
-from custodes.web.states import CameraStates
+from custodes.web.states import KEPT_US, CameraStates
 from custodes.web.visitors import Door, Visitor
 from custodes.web.volumes import Volume, storage_wire
 
@@ -54,11 +56,24 @@ def health_routes(
     read = door.guarded(Action.READ_HEALTH)
     times = AlarmTimes(clock)
 
-    @router.get("/health", operation_id="read_health")
-    def read_health(visitor: Visitor = Depends(read)) -> wire.Health:
+    answers = Answers()
+
+    @router.get("/health", operation_id="read_health", response_model=wire.Health)
+    def read_health(request: Request, visitor: Visitor = Depends(read)) -> Response:
         """How the network is."""
+        states.look()
+        half_second = clock.boot_us() // KEPT_US
+        state = (visitor.register.revision, states.revision, board.revision, board.store_fault, half_second)
+
+        def encode(before: Encoded | None) -> Encoded:
+            plain = make_health(visitor).model_dump_json().encode()
+            return Encoded.of(plain, tag_of(plain))
+
+        answer = answers.get((visitor.user.role, visitor.user.reach), state, encode)
+        return answer.response(request, "no-store")
+
+    def make_health(visitor: Visitor) -> wire.Health:
         cameras = visitor.cameras()
-        troubles = [trouble for camera in cameras if (trouble := _trouble(camera, states)) is not None]
         whole = visitor.user.reach.everything
         view, followed = board.view(), standing()
         rate_bps = sum(
@@ -71,7 +86,7 @@ def health_routes(
             time_us=clock.utc_us(),
             cameras=len(cameras),
             recording=sum(states.camera(camera)[0].state == "recording" for camera in cameras),
-            troubles=troubles,
+            troubles=[one for camera in cameras if (one := _trouble(camera, states)) is not None],
             masked=_masked(cameras, states),
             masked_from_us=_masked_from_us(cameras, states),
             storage=[storage_wire(volume, rate_bps) for volume in volumes()] if whole else [],

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
-from custodes.base.errors import InvalidError
 from custodes.ledger.tiles import CHECKPOINT_PATH
 from custodes.web.objects import PublicObjects
-from custodes.web.problems import problem_response
+from custodes.web.ranges import beyond, part_of
 
 PART_BYTES = 1 << 20
-_RANGE = re.compile(r"bytes=([0-9]{1,15})-([0-9]{0,15})")
 _BYTES = "application/octet-stream"
 
 
@@ -53,19 +50,11 @@ def _caching(path: str) -> str:
 
 async def _stored(objects: PublicObjects, path: str, wanted: str) -> Response:
     size = await objects.size(path)
-    headers = {"accept-ranges": "bytes", "cache-control": "no-store"}
-    start, end, status = 0, size, 200
-    if match := _RANGE.fullmatch(wanted):
-        start = int(match[1])
-        end = min(size, int(match[2]) + 1) if match[2] else size
-        if start >= end:
-            refusal = problem_response(InvalidError(f"the object has {size} bytes"), 416)
-            refusal.headers["content-range"] = f"bytes */{size}"
-            return refusal
-        headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
-        status = 206
-    headers["content-length"] = str(end - start)
-    return StreamingResponse(_parts(objects, path, start, end), status, headers, _BYTES)
+    part = part_of(wanted, size)
+    if part is None:
+        return beyond(size)
+    headers = {"cache-control": "no-store", **part.headers()}
+    return StreamingResponse(_parts(objects, path, part.start, part.end), part.status, headers, _BYTES)
 
 
 async def _parts(objects: PublicObjects, path: str, start: int, end: int) -> AsyncIterator[bytes]:

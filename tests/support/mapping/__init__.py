@@ -1,0 +1,1 @@
+"""A tiny invented harbour town as an OpenStreetMap extract."""
