@@ -50,7 +50,7 @@ class Tile:
         return all(int(picture.max()) - int(picture.min()) <= FLAT_WITHIN for picture in pictures)
 
 
-def watch(port: int, name: str, password: str) -> list[Tile]:
+def watch(port: int, name: str, password: str, look_s: float = LOOK_S) -> list[Tile]:
     """A tile for each camera that the user may see, looked at until all have a picture and a little longer.
 
     Errors: UnavailableError, CorruptError.
@@ -70,7 +70,7 @@ def watch(port: int, name: str, password: str) -> list[Tile]:
                     missing = sum(tile.first_picture_s is None for tile in tiles.values())
                     raise UnavailableError(f"{missing} of {len(tiles)} views show no picture")
                 _take(socket, tiles, began)
-            end = time.monotonic() + LOOK_S
+            end = time.monotonic() + look_s
             while time.monotonic() < end:
                 _take(socket, tiles, began)
     except (WebSocketException, OSError) as error:
