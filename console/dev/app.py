@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import secrets
 import time
 from pathlib import Path
@@ -52,6 +53,10 @@ class Town:
         self.now_us = round(time.time() * 1e6)
         around = None if tiles is None else _around(tiles / "basemap.pmtiles")
         self.cameras = {one.id: one for one in town(cameras, self.now_us, around)}
+        # Encoded once, as the product does.
+        cameras_of_all = wire.Cameras(time_us=self.now_us, cameras=list(self.cameras.values()))
+        self.list = cameras_of_all.model_dump_json().encode()
+        self.packed_list = gzip.compress(self.list, 3)
         self.sessions: dict[str, wire.SignedIn] = {}
         self.layouts: dict[str, dict[str, wire.Layout]] = {}
         self.false: dict[str, int] = {}
@@ -141,10 +146,12 @@ def _session_routes(app: FastAPI, state: Town) -> None:
 
 
 def _camera_routes(app: FastAPI, state: Town) -> None:
-    @app.get("/api/v1/cameras", operation_id="list_cameras")
-    def list_cameras(request: Request) -> wire.Cameras:
+    @app.get("/api/v1/cameras", operation_id="list_cameras", response_model=wire.Cameras)
+    def list_cameras(request: Request) -> Response:
         _session(state, request)
-        return wire.Cameras(time_us=round(time.time() * 1e6), cameras=list(state.cameras.values()))
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(state.packed_list, 200, {"content-encoding": "gzip"}, "application/json")
+        return Response(state.list, media_type="application/json")
 
     @app.get("/api/v1/cameras/{camera}", operation_id="read_camera")
     def read_camera(request: Request, camera: str) -> wire.Camera:
