@@ -184,6 +184,22 @@ def test_backgrounds_that_are_not_understood_mask_everything() -> None:
     assert [is_flat(picture) for picture in fed.shown()] == [False, False, True, True, False, False]
 
 
+def test_after_a_ground_that_was_none_the_one_before_holds_first() -> None:
+    scene = square()
+    ground = ground_frame((encode(committed(scene)),), ())
+    fed = Fed(MaskVeil(Told()), Camera((640, 360), 10, scene=lambda _: scene))
+    fed.veiler.take(pace_frame(8))
+    for frame in (ground, Frame(FrameKind.GROUND, 0, b"nonsense"), ground):
+        fed.veiler.take(frame)
+        fed.play(2)
+    assert [state.reason for state in fed.states() if state.reason is not Reason.NONE] == [
+        Reason.SETTLING,
+        Reason.FAULT,
+        Reason.SETTLING,
+    ]
+    assert fed.states()[-1].state is ViewState.LIVE
+
+
 def test_the_rate_that_is_wanted() -> None:
     fed = Fed(camera=Camera(rate_hz=25))
     fed.play(4)

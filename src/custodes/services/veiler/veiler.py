@@ -6,13 +6,14 @@ Called by one thread with one message at a time; everything it sends goes throug
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 
 from custodes.adapters.av.pictures import DecodedPicture, Picture, PictureDecoder, fit
 from custodes.base.clock import SECOND_US, Clock
-from custodes.base.errors import BugError, CorruptError, InvalidError
+from custodes.base.errors import BugError, CorruptError, CustodesError, InvalidError
 from custodes.media.packets import ParameterSets
 from custodes.media.sps import sequence_info
 from custodes.rendition.cover import Rectangle, is_covered, painted
@@ -28,6 +29,7 @@ from custodes.services.veiler.frames import Frame, FrameKind
 from custodes.services.veiler.messages import (
     Candidate,
     Figures,
+    Ground,
     VeilUnit,
     Zone,
     candidate_frame,
@@ -106,6 +108,9 @@ class Veiler:
         except (CorruptError, InvalidError):
             # What it went by before is no longer meant to hold, and what is to hold is not known.
             self._ground_fault = True
+            # So that what it went by is another ground when it comes again, and the hold runs first.
+            with suppress(CustodesError):
+                self._veil.configure(Ground())
         else:
             self._ground_fault = False
 
