@@ -22,7 +22,7 @@ from custodes.base.sealing import PublicSealingKey
 from custodes.cases.closing import CloseReels, parse_reels_closed
 from custodes.cases.scope import Slot
 from custodes.ledger.checkpoint import Checkpoint, sign_checkpoint
-from custodes.services.facts import parse_reel_facts
+from custodes.services.facts import parse_facts
 from custodes.services.parcels import Answer, answers_bytes, parse_parcels
 from custodes.services.recorder.start import RecorderIdentity, RecorderPlace, RecorderProcess, keeper_routes
 from custodes.services.settings import ProvenEntry, pool_page, pool_path, seal_password, sign_settings
@@ -108,8 +108,8 @@ class Keeper:
             raise UnavailableError("the keeper is away")
         answers: list[Answer] = []
         if subject == "reel":
-            self.reels += parse_reel_facts(question)
-            return answers_bytes([0] * len(parse_reel_facts(question)))
+            self.reels += parse_facts(question)
+            return answers_bytes([0] * len(parse_facts(question)))
         self.town.now_us = self.clock.utc_us()
         for parcel in parse_parcels(question):
             hash_ = parcel.statement.statement_hash()
