@@ -18,17 +18,21 @@ from custodes.adapters.sql.web.layouts import SqlLayouts
 from custodes.adapters.sql.web.users import SqlUsers
 from custodes.base.clock import Clock
 from custodes.base.errors import CustodesError
-from custodes.services.following.follower import Following, LedgerFollower, ReadObject
+from custodes.base.ports import ObjectStore
+from custodes.custody.renditions import FOLDER
+from custodes.services.following.follower import Following, LedgerFollower
 from custodes.services.users import Sessions, Users
 from custodes.web.board import HealthBoard
 from custodes.web.figures import Figures
 from custodes.web.live.hub import LiveHub
 from custodes.web.live.source import LiveSource
+from custodes.web.objects import StoredObjects
 from custodes.web.routes.cameras import camera_routes
 from custodes.web.routes.health import health_routes
 from custodes.web.routes.layouts import layout_routes
 from custodes.web.routes.live import live_routes
 from custodes.web.routes.network import network_routes
+from custodes.web.routes.renditions import rendition_routes
 from custodes.web.routes.session import session_routes
 from custodes.web.routes.users import user_routes
 from custodes.web.states import CameraStates
@@ -43,12 +47,12 @@ _LOG = structlog.get_logger("web")
 
 @dataclass(frozen=True)
 class ConsoleGround:
-    """What is given. `web`, `index`: web's own databases; `read`: the store's objects; `zone`: an IANA name."""
+    """What is given. `web`, `index`: web's own databases; `store`: read, never written; `zone`: an IANA name."""
 
     network: bytes
     web: Database
     index: Database
-    read: ReadObject
+    store: ObjectStore
     live: LiveSource
     volumes: Callable[[], list[Volume]]
     zone: str = "UTC"
@@ -63,7 +67,7 @@ class Console:
     ) -> None:
         passwords = ground.passwords or Passwords()
         self.index = SqlIndex(ground.index)
-        self.follower = LedgerFollower(ground.network, ground.read, self.index, clock)
+        self.follower = LedgerFollower(ground.network, ground.store.get, self.index, clock)
         self.sessions = Sessions(ground.web, passwords, clock)
         self.users = Users(SqlUsers(ground.web), passwords, clock)
         self.layouts = SqlLayouts(ground.web)
@@ -71,6 +75,7 @@ class Console:
         self.hub = LiveHub(ground.live, clock, self._recorder_of)
         self.door = Door(self.sessions, self.follower.register)
         self.figures = Figures(registry)
+        self._views = StoredObjects(ground.store, frozenset((FOLDER,)))
         self._ground = ground
         self._board = board
         self._clock = clock
@@ -82,6 +87,7 @@ class Console:
             network_routes(self.follower.register, self._ground.network),
             session_routes(self.door, self._clock, self.figures),
             camera_routes(self.door, self.states, self.index, self._clock, self._ground.zone),
+            rendition_routes(self.door, self.index, self._views),
             health_routes(
                 self.door, self._board, self.states, self._standing, self._ground.volumes, self._clock
             ),

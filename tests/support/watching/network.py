@@ -83,7 +83,7 @@ class ConsoleNetwork:
             network=self.town.network,
             web=self.web,
             index=self.index,
-            read=self.keeper.store.get,
+            store=self.keeper.store,
             live=BusLiveSource(MemoryBus(self.broker)),
             volumes=lambda: [Volume("store", 1000, 400)],
             zone="Europe/Dublin",

@@ -46,7 +46,7 @@ async def run_web(folder: NetworkFolder, fences: FenceReport) -> None:
             network=settings.network,
             web=web,
             index=index,
-            read=store.get,
+            store=store,
             live=BusLiveSource(bus),
             volumes=lambda: [volume_of("store", folder.store)],
             zone=machine_zone(),
