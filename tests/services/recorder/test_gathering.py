@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 from veiling.footage import street
@@ -141,7 +142,7 @@ def test_reels_of_five_minutes_that_meet() -> None:
     reels = fed.end()
     assert sum(counts(reels)) == 700
     assert len(reels) == 3
-    for before, after in zip(reels, reels[1:], strict=False):
+    for before, after in pairwise(reels):
         assert before.start_us + (before.duration_us or 0) == after.start_us
         assert 280 * SECOND_US <= (before.duration_us or 0) <= 300 * SECOND_US
 
