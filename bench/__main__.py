@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.rows import Row
 
-MODULES = ("opening", "recording", "ledger", "retention", "timeline", "masking")
+MODULES = ("opening", "recording", "ledger", "retention", "timeline", "playback", "masking")
 RESULTS = Path(__file__).parent / "results.json"
 
 
