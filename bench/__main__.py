@@ -19,6 +19,7 @@ MODULES = (
     "ledger",
     "retention",
     "timeline",
+    "playback",
     "api",
     "live",
     "masking",

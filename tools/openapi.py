@@ -12,11 +12,11 @@ from prometheus_client import CollectorRegistry
 
 from custodes.adapters.bus.memory import MemoryBus
 from custodes.adapters.exchange.folder import FolderOffice
+from custodes.adapters.objects.memory import MemoryObjectStore
 from custodes.adapters.passwords import Passwords
 from custodes.adapters.sql.index import open_index_database
 from custodes.adapters.sql.web import open_web_database
 from custodes.base.clock import SystemClock
-from custodes.base.errors import NotFoundError
 from custodes.web.board import HealthBoard
 from custodes.web.console import Console, ConsoleGround
 from custodes.web.live.source import BusLiveSource
@@ -34,8 +34,7 @@ def document() -> str:
             network=bytes(32),
             web=web,
             index=index,
-            read=_nothing,
-            listing=lambda _: (),
+            store=MemoryObjectStore(),
             office=FolderOffice(Path(folder)),
             live=BusLiveSource(MemoryBus()),
             volumes=list,
@@ -47,10 +46,6 @@ def document() -> str:
         web.close()
         index.close()
     return text
-
-
-def _nothing(path: str) -> bytes:
-    raise NotFoundError(f"no object {path}")
 
 
 if __name__ == "__main__":

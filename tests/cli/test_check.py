@@ -88,7 +88,7 @@ def test_a_rebuild_needs_the_network_stopped(keeper: TownKeeper, capsys: pytest.
     keeper.close()
     code, out = run(capsys, "catalogue", "rebuild", str(keeper.folder))
     assert code == 0
-    assert "2 epochs, 4 reels, 0 assigned streams" in out
+    assert "2 epochs, 4 reels, 0 renditions, 0 assigned streams" in out
     assert "no stream is assigned" in out
     keeper.restart_from_tiles()
 

@@ -32,6 +32,7 @@ from custodes.custody.frames import CHUNK_HEAD, read_frame, reader_of
 from custodes.custody.records import KEY, LOSS_BEFORE
 from custodes.custody.reel import ReelWriter
 from custodes.custody.reel_reader import scan
+from custodes.custody.renditions import Masked, MaskReason, Rendition
 from custodes.custody.segment import SegmentHeader, segment_key
 from custodes.custody.shamir import split
 from custodes.custody.share_set import open_message, parse_share_set, unwrap
@@ -279,7 +280,16 @@ def account(header: Any, envelopes: list[dict[str, Any]], cut: dict[str, Any]) -
     place = (header.stream, header.epoch)
     leaves = [AccountLeaf(*place, n, bytes.fromhex(one["hash"])) for n, one in enumerate(envelopes[:2])]
     first, manifest, chain = chain.next(
-        UTC0_US + 60_000_000, leaves, [Gap(header.stream, UTC0_US, UTC0_US + 250_000, GapReason.LOSS)]
+        UTC0_US + 60_000_000,
+        leaves,
+        [Gap(header.stream, UTC0_US, UTC0_US + 250_000, GapReason.LOSS)],
+        renditions=[
+            Rendition(
+                header.stream, UTC0_US + n, UTC0_US + n + 300_000_000, 1_000 + n, "avc1.42C016", seed("view")
+            )
+            for n in (500_000, 0)
+        ],
+        masked=[Masked(header.stream, UTC0_US, UTC0_US + 2_000_000, MaskReason.STARTING)],
     )
     hash_ = bytes.fromhex(cut["hash"])
     second, restart_manifest, _ = chain.next(
@@ -293,6 +303,7 @@ def account(header: Any, envelopes: list[dict[str, Any]], cut: dict[str, Any]) -
         name: {
             "body": one.body(),
             "manifest": listed.encode().hex(),
+            "renditions": [rendition.path for rendition in listed.renditions],
             "paths": [[step.hex() for step in listed.tree.path(n)] for n in range(len(listed.leaves))],
             "statement_hash": one.statement_hash().hex(),
             "type": one.type,

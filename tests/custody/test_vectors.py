@@ -138,6 +138,7 @@ def test_accounts(name: str) -> None:
         parse_manifest(unhex(vector["manifest"])),
     )
     account.check_manifest(manifest)
+    assert [rendition.path for rendition in manifest.renditions] == vector["renditions"]
     assert account.statement_hash().hex() == vector["statement_hash"]
     for place, leaf in enumerate(manifest.leaves):
         path = unhex(vector["paths"][place])

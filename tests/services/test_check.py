@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 from keeping.keeper import Recorded, TownKeeper
+from recording.views import made_rendition
 
 from custodes.adapters.keystore.record import RECORD_BYTES
 from custodes.adapters.objects.memory import Fault
-from custodes.base.clock import HOUR_US
+from custodes.base.clock import DAY_US, HOUR_US
 from custodes.base.errors import UnavailableError
+from custodes.custody.accounts import AccountChain
 from custodes.custody.frames import reader_of
+from custodes.custody.paths import manifest_path
 from custodes.custody.reel_reader import read_footer
 from custodes.ledger.entries.wrapper import parse_entry
 from custodes.ledger.tiles import bundle_path, tile_path
@@ -21,6 +24,8 @@ from custodes.services.checking.epochs import EpochCheck
 from custodes.services.checking.findings import Finding, FindingKind
 from custodes.services.checking.known import Known
 from custodes.services.keeper.fetching import shred_id
+from custodes.services.keeper.views import catalogue_rendition
+from custodes.services.rebuild import rebuild_database
 
 
 def check(keeper: TownKeeper, quick: bool = False, **sources: Any) -> list[Finding]:
@@ -304,3 +309,55 @@ def test_while_the_store_is_away_nothing_is_said_of_it(keeper: TownKeeper) -> No
     keeper.store.break_(Fault.AWAY)
     with pytest.raises(UnavailableError):
         check(keeper)
+
+
+@pytest.mark.parametrize("change", ["whole", "flipped", "missing", "surplus"])
+def test_recorded_renditions_are_those_of_the_manifests(keeper: TownKeeper, change: str) -> None:
+    keeper.record()
+    row, data = made_rendition(keeper.town.sub_stream, keeper.clock.utc_us())
+    town = keeper.town
+    known = town.state.recorder(town.recorder_id)
+    chain = AccountChain(town.network, known.id, known.run or 1, known.number, known.head)
+    account, manifest, _ = chain.next(keeper.clock.utc_us(), (), renditions=(row,))
+    keeper.store.put(manifest_path(known.id, account.number), manifest.encode())
+    town.admit("account", **account.body())
+    keeper.store.put(row.path, data)
+    with keeper.database.writing() as connection:
+        keeper.catalogue.renditions.add(connection, catalogue_rendition(row, town.camera))
+    expected: list[tuple[str, str]] = []
+    if change == "flipped":
+        replace(keeper, row.path, flipped(data, 900))
+        expected = [("flipped", row.path)]
+    elif change == "missing":
+        replace(keeper, row.path, None)
+        expected = [("missing", row.path)]
+    elif change == "surplus":
+        other = row._replace(start_us=row.start_us - 2 * DAY_US)
+        replace(keeper, other.path, data)
+        expected = [("orphan", other.path)]
+    assert damage(check(keeper)) == expected
+    if change != "missing":
+        return
+    # Once the original is gone nothing is missing any more.
+    keeper.advance(73 * HOUR_US)
+    keeper.retain()
+    assert damage(check(keeper)) == []
+
+
+def test_a_rebuilt_catalogue_has_the_renditions_again(keeper: TownKeeper) -> None:
+    row, data = made_rendition(keeper.town.sub_stream, keeper.clock.utc_us())
+    town = keeper.town
+    known = town.state.recorder(town.recorder_id)
+    chain = AccountChain(town.network, known.id, known.run or 1, known.number, known.head)
+    gone = row._replace(start_us=row.start_us + HOUR_US, end_us=row.end_us + HOUR_US)
+    account, manifest, _ = chain.next(keeper.clock.utc_us(), (), renditions=(row, gone))
+    keeper.store.put(manifest_path(known.id, account.number), manifest.encode())
+    town.admit("account", **account.body())
+    keeper.store.put(row.path, data)
+    keeper.close()
+    rebuilt = rebuild_database(
+        keeper.store, town.network, keeper.database_file, list, lambda _what, _done, _total: None
+    )
+    assert rebuilt.renditions == 1
+    keeper.restart_from_tiles()
+    assert list(keeper.catalogue.renditions.everything()) == [catalogue_rendition(row, town.camera)]

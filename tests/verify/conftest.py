@@ -280,6 +280,8 @@ class Network:
         number, head = self.heads[self.recorder]
         manifest = {
             "format": "custodes/manifest/v1",
+            "masked": [],
+            "renditions": [],
             "gaps": [],
             "leaves": b64(b"".join(rows)),
             "network": b64(self.id),

@@ -147,7 +147,9 @@ def test_an_account_and_its_manifest(name: str) -> None:
         body["envelopes"],
         frozenset((gap["stream"], gap["reason"]) for gap in body["gaps"]),
     )
-    leaves = read_manifest(bytes.fromhex(case["manifest"]), statement, body["network"])
+    listed = read_manifest(bytes.fromhex(case["manifest"]), statement, body["network"])
+    leaves = listed.leaves
+    assert [row.name for row in listed.renditions] == case["renditions"]
     for at, path in enumerate(case["paths"]):
         nodes = [bytes.fromhex(node) for node in path]
         assert root_by_path(leaves[at], at, len(leaves), nodes) == body["root"]

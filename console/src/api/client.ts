@@ -8,11 +8,10 @@ export type Health = components["schemas"]["Health"];
 export type Trouble = components["schemas"]["Trouble"];
 export type ViewNow = components["schemas"]["ViewNow"];
 export type Layout = components["schemas"]["Layout"];
-/** A recorded object; written by hand until the document has the route (docs/design/0010, The API). */
-export type Rendition = { stream: string; start_us: number; end_us: number; bytes: number; codec: string };
 export type HoldDraft = components["schemas"]["HoldDraft"];
 export type Background = components["schemas"]["Background"];
 export type Backgrounds = components["schemas"]["Backgrounds"];
+export type Rendition = components["schemas"]["Rendition"];
 export type Session = components["schemas"]["SignedIn"];
 export type Timeline = components["schemas"]["Timeline"];
 

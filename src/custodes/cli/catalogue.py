@@ -75,7 +75,7 @@ def _print(rebuilt: Rebuilt) -> None:
         print(f"note: and {len(rebuilt.notes) - _SHOWN_NOTES} more; `custodes check` names all")
     print(
         f"{rebuilt.entries} entries, {rebuilt.epochs} epochs, {rebuilt.reels} reels,"
-        f" {rebuilt.assignments} assigned streams"
+        f" {rebuilt.renditions} renditions, {rebuilt.assignments} assigned streams"
     )
     if not rebuilt.assignments:
         print("no stream is assigned: add the cameras' addresses again, or nothing is recorded")

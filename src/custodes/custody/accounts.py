@@ -16,6 +16,7 @@ from custodes.base.canon import b64u, canon, hash_body, parse_canon, typed_hash
 from custodes.base.errors import InvalidError, UnverifiedError
 from custodes.base.ids import HASH_BYTES, ID_BYTES
 from custodes.custody.members import Members, check_ascending
+from custodes.custody.renditions import Masked, Rendition, check_rows, parse_masked, parse_rendition
 from custodes.ledger import merkle
 
 ACCOUNT_TYPE = "custodes/entry/account/v1"
@@ -85,15 +86,18 @@ class Closed(NamedTuple):
 
 @dataclass(frozen=True)
 class Manifest:
-    """The envelopes and gaps that an account speaks of, ascending."""
+    """The envelopes, gaps and recorded renditions that an account speaks of, ascending."""
 
     network: bytes
     recorder: bytes
     number: int
     leaves: tuple[AccountLeaf, ...]
     gaps: tuple[Gap, ...]
+    renditions: tuple[Rendition, ...] = ()
+    masked: tuple[Masked, ...] = ()
 
     def __post_init__(self) -> None:
+        check_rows(self.renditions, self.masked)
         check_ascending((leaf[:3] for leaf in self.leaves), "a manifest's leaves")
         check_ascending(self.gaps, "a manifest's gaps")
         for gap in self.gaps:
@@ -120,9 +124,11 @@ class Manifest:
                     for gap in self.gaps
                 ],
                 "leaves": b64u(b"".join(leaf.encode() for leaf in self.leaves)),
+                "masked": [time.to_json() for time in self.masked],
                 "network": b64u(self.network),
                 "number": self.number,
                 "recorder": b64u(self.recorder),
+                "renditions": [rendition.to_json() for rendition in self.renditions],
             }
         )
 
@@ -217,6 +223,8 @@ class AccountChain:
         cuts: Iterable[Cut] = (),
         closed: Iterable[Closed] = (),
         new_run: int | None = None,
+        renditions: Iterable[Rendition] = (),
+        masked: Iterable[Masked] = (),
     ) -> tuple[Account, Manifest, AccountChain]:
         """The next account, in any order of its parts, its manifest, and the chain behind it.
 
@@ -224,7 +232,13 @@ class AccountChain:
         Errors: InvalidError for a run that is not greater, or parts named twice.
         """
         manifest = Manifest(
-            self.network, self.recorder, self.number + 1, tuple(sorted(leaves)), tuple(sorted(gaps))
+            self.network,
+            self.recorder,
+            self.number + 1,
+            tuple(sorted(leaves)),
+            tuple(sorted(gaps)),
+            tuple(sorted(renditions)),
+            tuple(sorted(masked)),
         )
         if new_run is not None and new_run <= self.run:
             raise InvalidError(f"run {new_run} does not come after run {self.run}")
@@ -265,7 +279,7 @@ class AccountChain:
 
 def parse_manifest(data: bytes) -> Manifest:
     """Errors: InvalidError."""
-    names = ("format", "gaps", "leaves", "network", "number", "recorder")
+    names = ("format", "gaps", "leaves", "masked", "network", "number", "recorder", "renditions")
     members = Members(parse_canon(data), "manifest", names)
     members.literal("format", MANIFEST_FORMAT)
     leaves = members.binary("leaves")
@@ -277,6 +291,8 @@ def parse_manifest(data: bytes) -> Manifest:
         number=members.count("number", 1),
         leaves=tuple(AccountLeaf(*fields) for fields in _ROW.iter_unpack(leaves)),
         gaps=members.array("gaps", _parse_gap),
+        renditions=members.array("renditions", parse_rendition),
+        masked=members.array("masked", parse_masked),
     )
 
 

@@ -17,6 +17,7 @@ from custodes.base.clock import DAY_US
 from custodes.base.errors import InvalidError, NotFoundError, UnverifiedError
 from custodes.base.ports import ObjectStore
 from custodes.custody.paths import epoch_folder
+from custodes.custody.renditions import FOLDER
 from custodes.custody.share_set import parse_share_set
 from custodes.ledger.rules.epochs import Epoch
 from custodes.services.checking.catalogue import CatalogueCheck
@@ -25,6 +26,7 @@ from custodes.services.checking.findings import Finding, FindingKind, Progress
 from custodes.services.checking.keys import check_keys
 from custodes.services.checking.log import LogCheck, SpareEntries
 from custodes.services.checking.others import OthersCheck
+from custodes.services.checking.renditions import RenditionCheck
 
 _EPOCH_FOLDER = re.compile(r"streams/[0-9a-f]{32}/[0-9]{4}-[0-9]{2}-[0-9]{2}/(?P<epoch>[0-9a-f]{32})")
 
@@ -83,8 +85,14 @@ class Check:
             yield from self._catalogue.check_epochs()
         yield from check_keys(self._sources.key_copies, state)
         others = OthersCheck(self._store, self._log.known, state, self._quick)
+        rows = self._sources.catalogue.renditions if self._sources.catalogue is not None else None
+        views = RenditionCheck(self._store, self._log.known, state, rows, self._is_going, self._quick)
         for folder, group in groupby(self._store.list(""), _folder_of):
             if folder == "log":
+                continue
+            if folder == FOLDER:
+                for path in group:
+                    yield from views.take(path)
                 continue
             if not folder:
                 for path in group:
@@ -92,6 +100,7 @@ class Check:
                 continue
             yield from self._check_folder(folder, list(group))
         yield from others.end()
+        yield from views.end()
         for epoch in list(state.facts.epochs.live.values()):
             if not epoch.gone and epoch.id not in self._met:
                 folder = epoch_folder(epoch.stream, epoch.utc0_us, epoch.id)
@@ -154,7 +163,8 @@ class Check:
 
 
 def _folder_of(path: str) -> str:
-    """The folder of an epoch's object, "log" for the ledger's, "" for any other."""
+    """The folder of an epoch's object, "log" for the ledger's, "renditions" for a view's, "" for any other."""
     if path.startswith("streams/"):
         return path.rpartition("/")[0]
-    return "log" if path.startswith("log/") else ""
+    first = path.partition("/")[0]
+    return first if first in ("log", FOLDER) else ""

@@ -1,4 +1,6 @@
-"""The keeper's database made anew: entries from the old one or the ledger's files, epochs and reels from the store.
+"""The keeper's database made anew: entries from the old one or the ledger's files, the rest from the store.
+
+Epochs and reels come from reels, recorded renditions from the manifests that name them.
 
 The keeper must be stopped. The new database is filled beside the old one and put in its place in one step; until
 then nothing is changed, and breaking it off leaves what was there.
@@ -34,7 +36,9 @@ from custodes.base.errors import (
 from custodes.base.ids import ID_BYTES
 from custodes.base.keys import Signed
 from custodes.base.ports import ObjectStore
+from custodes.custody.accounts import parse_manifest
 from custodes.custody.header import Header
+from custodes.custody.renditions import FOLDER, Rendition, parse_rendition_path
 from custodes.estate.model import Assignment
 from custodes.ledger.checkpoint import parse_checkpoint
 from custodes.ledger.entries.bodies import entry_type
@@ -44,6 +48,7 @@ from custodes.ledger.rules.state import LedgerState
 from custodes.ledger.tiles import CHECKPOINT_PATH
 from custodes.services.checking.findings import Progress
 from custodes.services.keeper.catalogue_rows import epoch_of_reel, epoch_row, read_reel, reel_row
+from custodes.services.keeper.views import catalogue_rendition, check_rendition
 from custodes.services.sequencer.recovery import check_published, replay_outbox, restore_from_tiles
 
 _PAGE = 1000
@@ -58,6 +63,7 @@ class Rebuilt:
     assignments: int = 0
     epochs: int = 0
     reels: int = 0
+    renditions: int = 0
     notes: list[str] = field(default_factory=list)
 
 
@@ -182,6 +188,38 @@ class _Filling:
             with self._database.writing() as connection:
                 self._take_folder(connection, folder, list(paths))
         self._take_left()
+        self._take_renditions()
+
+    def _take_renditions(self) -> None:
+        """What manifests name and is in the store; what is there and named by none is told."""
+        there = set(self._store.list(FOLDER))
+        for done, path in enumerate(self._store.list("accounts")):
+            self._progress("manifests", done, 0)
+            try:
+                named = parse_manifest(self._store.get(path)).renditions
+            except InvalidError as error:
+                self._note(path, str(error))
+                continue
+            found = [rendition for rendition in named if rendition.path in there]
+            there.difference_update(rendition.path for rendition in found)
+            with self._database.writing() as connection:
+                for rendition in found:
+                    self._take_rendition(connection, rendition)
+        for path in sorted(there):
+            self._note(path, "no manifest names it" if _is_rendition(path) else "no rendition lies there")
+
+    def _take_rendition(self, connection: Connection, rendition: Rendition) -> None:
+        camera = self._state.facts.camera_of_stream.get(rendition.stream)
+        if camera is None:
+            self._note(rendition.path, "the ledger has no such stream")
+            return
+        try:
+            check_rendition(self._store, rendition)
+            self._catalogue.renditions.add(connection, catalogue_rendition(rendition, camera))
+        except (NotFoundError, UnverifiedError, ConflictError) as error:
+            self._note(rendition.path, str(error))
+        else:
+            self._rebuilt.renditions += 1
 
     def _take_folder(self, connection: Connection, folder: str, paths: Sequence[str]) -> None:
         try:
@@ -254,6 +292,14 @@ class _Filling:
 
     def _note(self, where: str, what: str) -> None:
         self._rebuilt.notes.append(f"{where}: {what}")
+
+
+def _is_rendition(path: str) -> bool:
+    try:
+        parse_rendition_path(path)
+    except InvalidError:
+        return False
+    return True
 
 
 def _assignment(recorder: bytes, member: Mapping[str, Any]) -> Assignment:

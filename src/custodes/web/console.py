@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +20,10 @@ from custodes.adapters.sql.web.proposals import SqlProposals
 from custodes.adapters.sql.web.users import SqlUsers
 from custodes.base.clock import Clock
 from custodes.base.errors import CustodesError
+from custodes.base.ports import ObjectStore
+from custodes.custody.renditions import FOLDER
 from custodes.services.committing import BackgroundDesk
-from custodes.services.following.follower import Following, LedgerFollower, ReadObject
+from custodes.services.following.follower import Following, LedgerFollower
 from custodes.services.office import Office
 from custodes.services.users import Sessions, Users
 from custodes.web.access import AccessCounter
@@ -30,6 +32,7 @@ from custodes.web.figures import Figures
 from custodes.web.gauges import VolumeCollector
 from custodes.web.live.hub import LiveHub
 from custodes.web.live.source import LiveSource
+from custodes.web.objects import StoredObjects
 from custodes.web.routes.backgrounds import background_routes
 from custodes.web.routes.cameras import camera_routes
 from custodes.web.routes.health import health_routes
@@ -37,6 +40,7 @@ from custodes.web.routes.holds import hold_routes
 from custodes.web.routes.layouts import layout_routes
 from custodes.web.routes.live import live_routes
 from custodes.web.routes.network import network_routes
+from custodes.web.routes.renditions import rendition_routes
 from custodes.web.routes.session import session_routes
 from custodes.web.routes.staff import staff_routes
 from custodes.web.routes.users import user_routes
@@ -52,13 +56,12 @@ _LOG = structlog.get_logger("web")
 
 @dataclass(frozen=True)
 class ConsoleGround:
-    """What is given. `web`, `index`: web's own databases; `read`, `listing`: the store's; `zone`: an IANA name."""
+    """What is given. `web`, `index`: web's own databases; `store`: read, never written; `zone`: an IANA name."""
 
     network: bytes
     web: Database
     index: Database
-    read: ReadObject
-    listing: Callable[[str], Iterable[str]]
+    store: ObjectStore
     office: Office
     live: LiveSource
     volumes: Callable[[], list[Volume]]
@@ -74,7 +77,7 @@ class Console:
     ) -> None:
         passwords = ground.passwords or Passwords()
         self.index = SqlIndex(ground.index)
-        self.follower = LedgerFollower(ground.network, ground.read, self.index, clock)
+        self.follower = LedgerFollower(ground.network, ground.store.get, self.index, clock)
         self.sessions = Sessions(ground.web, passwords, clock)
         self.users = Users(SqlUsers(ground.web), passwords, clock)
         self.layouts = SqlLayouts(ground.web)
@@ -85,13 +88,14 @@ class Console:
         self.access = AccessCounter(SqlAccess(ground.web), clock)
         self.backgrounds = BackgroundDesk(
             ground.network,
-            ground.read,
-            ground.listing,
+            ground.store.get,
+            ground.store.list,
             SqlProposals(ground.web),
             self.follower.commitments,
             clock,
         )
         registry.register(VolumeCollector(ground.volumes))
+        self._views = StoredObjects(ground.store, frozenset((FOLDER,)))
         self._ground = ground
         self._board = board
         self._clock = clock
@@ -118,6 +122,7 @@ class Console:
                 self._ground.network,
                 self._clock,
             ),
+            rendition_routes(self.door, self.index, self._views),
             health_routes(
                 self.door, self._board, self.states, self._standing, self._ground.volumes, self._clock
             ),

@@ -235,6 +235,22 @@ class Timeline(Part):
     masked: list[ReasonedSpan] | None
 
 
+class Rendition(Part):
+    """One object of recorded de-identified view."""
+
+    stream: Id
+    start_us: Us
+    end_us: Us
+    bytes: int
+    codec: str
+
+
+class Renditions(Part):
+    """Objects by time."""
+
+    renditions: list[Rendition]
+
+
 class Process(Part):
     """A process and when it was last heard."""
 

@@ -24,7 +24,7 @@ from custodes.cases.closing import CloseReels, parse_reels_closed
 from custodes.cases.scope import Slot
 from custodes.ledger.checkpoint import Checkpoint, sign_checkpoint
 from custodes.services.backgrounds import background_path
-from custodes.services.facts import parse_reel_facts
+from custodes.services.facts import parse_facts
 from custodes.services.parcels import Answer, answers_bytes, parse_parcels
 from custodes.services.recorder.live import LiveDesk
 from custodes.services.recorder.nursery import Nursery
@@ -115,8 +115,8 @@ class Keeper:
             raise UnavailableError("the keeper is away")
         answers: list[Answer] = []
         if subject == "reel":
-            self.reels += parse_reel_facts(question)
-            return answers_bytes([0] * len(parse_reel_facts(question)))
+            self.reels += parse_facts(question)
+            return answers_bytes([0] * len(parse_facts(question)))
         self.town.now_us = self.clock.utc_us()
         for parcel in parse_parcels(question):
             hash_ = parcel.statement.statement_hash()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import io
 import os
 import signal
 import socket
@@ -12,8 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 import uvloop
+from recording.opening import check_statements
 from recording.rig import Rig
 from veiling.footage import is_flat
 from veiling.viewer import PICTURES, Viewer
@@ -23,7 +27,9 @@ from custodes.adapters.bus.subjects import live, watch
 from custodes.base.clock import HOUR_US, SystemClock
 from custodes.base.errors import InvalidError
 from custodes.custody.accounts import GapReason
+from custodes.custody.renditions import MaskReason
 from custodes.estate.model import Zone
+from custodes.media.mp4.pieces import read_recording
 from custodes.media.packets import AccessUnit, ParameterSets
 from custodes.services.live import AWAY, LiveFlags, LiveKind, Reason, ViewState, masked
 from custodes.services.recorder.health import health_document
@@ -158,6 +164,19 @@ async def test_a_viewer_gets_flat_pictures_and_nothing_else(
         assert one.masked_permille == 1000
         assert "no-background" in one.masked_by
     assert document.alarms == []
+    store = rig.store()
+    stated = check_statements(rig, store)
+    views = [rendition for manifest in stated.manifests for rendition in manifest.renditions]
+    assert {view.stream for view in views} == set(streams)
+    for view in views:
+        data = store.get(view.path)
+        assert hashlib.sha256(data).digest() == view.hash
+        assert read_recording(data).valid_bytes == len(data)
+        with av.open(io.BytesIO(data)) as container:
+            assert all(is_flat(frame.to_ndarray(format="bgr24")) for frame in container.decode(video=0))
+    reasons = {time.reason for manifest in stated.manifests for time in manifest.masked}
+    assert MaskReason.NO_BACKGROUND in reasons
+    store.close()
 
 
 async def test_a_sub_stream_is_veiled_at_eight_a_second_while_watched(

@@ -170,6 +170,7 @@ class Rig:
             self.recorder,
             self.signing,
             store,
+            self.spool_root,
             file,
             Outbox(self.own / "outbox"),
             file.read() or self.first_state(),

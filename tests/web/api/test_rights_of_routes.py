@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
+from recording.views import made_rendition
 from starlette.routing import BaseRoute, WebSocketRoute
 from watching.candidates import background_file, lay_out
 from watching.network import PASSWORD, ConsoleNetwork, Visit
@@ -44,7 +45,7 @@ class Way:
 
     @property
     def of_camera(self) -> bool:
-        return "{camera}" in self.path
+        return "{camera}" in self.path or "{stream}" in self.path
 
 
 def _walk(routes: list[BaseRoute], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -97,6 +98,16 @@ def _reach(net: ConsoleNetwork, kind: str) -> Reach:
     }[kind]
 
 
+def _view_of(net: ConsoleNetwork, camera: str) -> str:
+    """The address of a recorded view of the camera, which is there."""
+    known = {one.id.hex(): one.streams[0].id for one in net.console.follower.register.cameras()}
+    row, data = made_rendition(known.get(camera, bytes(16)), HOUR_US, 1)
+    net.keeper.store.put(row.path, data)
+    with net.console.index.writing() as writer:
+        writer.add_rendition(row)
+    return f"/renditions/{row.stream.hex()}/{row.start_us}"
+
+
 async def _try(net: ConsoleNetwork, visit: Visit, way: Way, camera: str) -> int:
     """The status of a request that is right in all but, perhaps, who asks."""
     path = way.path
@@ -125,7 +136,9 @@ async def _try(net: ConsoleNetwork, visit: Visit, way: Way, camera: str) -> int:
         options = {"json": {"statement": {}}}
     elif way.path.endswith("/draft"):
         options = {"json": {"view": "crossing", "condition": "day", "withhold": True}}
-    elif way.path.endswith("/timeline"):
+    elif "{stream}" in way.path:
+        path = _view_of(net, camera)
+    elif way.path.endswith(("/timeline", "/renditions")):
         options = {"params": {"from_us": 0, "to_us": HOUR_US}}
     answer = await visit.ask(way.method, PREFIX + path.replace("{camera}", camera), **options)
     if "target" in {user.name for user in net.console.users.all()}:

@@ -11,6 +11,7 @@ from custodes_verify.bytes import digest, parse
 from custodes_verify.entries import GAP_REASONS, Entry
 from custodes_verify.errors import MalformedError
 from custodes_verify.merkle import root_of
+from custodes_verify.renditions import LIMIT, Rendition, row_of
 from custodes_verify.report import Report
 from custodes_verify.schema import (
     COUNT,
@@ -20,7 +21,9 @@ from custodes_verify.schema import (
     Body,
     ascending,
     fixed,
+    integer,
     is_ascending,
+    matching,
     members,
     one_of,
     rows,
@@ -30,14 +33,49 @@ from custodes_verify.source import Source
 LEAF = 72
 _LIMIT = 64 * 1024 * 1024
 _GAP = members(from_us=INSTANT, reason=one_of(*GAP_REASONS), stream=ID, to_us=INSTANT)
+MASK_REASONS = (
+    "damaged",
+    "detector",
+    "fault",
+    "late",
+    "light-switched",
+    "no-background",
+    "no-fence",
+    "no-nursery",
+    "no-pictures",
+    "shaking",
+    "starting",
+    "storage",
+    "too-dark",
+    "veiler-ended",
+)
+_MASKED = members(from_us=INSTANT, reason=one_of(*MASK_REASONS), stream=ID, to_us=INSTANT)
+_RENDITION = members(
+    bytes=integer(1, LIMIT),
+    codec=matching(r"avc1\.[0-9A-F]{6}"),
+    end_us=INSTANT,
+    hash=HASH,
+    start_us=INSTANT,
+    stream=ID,
+)
 _MANIFEST = members(
     format=fixed("custodes/manifest/v1"),
     gaps=ascending(_GAP, 1_000_000, "stream", "from_us", "to_us", "reason"),
     leaves=rows(LEAF, _LIMIT // LEAF),
+    masked=ascending(_MASKED, 1_000_000, "stream", "from_us", "to_us", "reason"),
     network=HASH,
     number=COUNT,
     recorder=ID,
+    renditions=ascending(_RENDITION, 1_000_000, "stream", "start_us"),
 )
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What a manifest names."""
+
+    leaves: list[bytes]
+    renditions: list[Rendition]
 
 
 @dataclass(frozen=True)
@@ -82,14 +120,15 @@ class Statements:
 
 
 class Accounted:
-    """Envelope hashes by epoch and sequence, as the manifests state them.
+    """Envelope hashes by epoch and sequence, and recorded renditions, as the manifests state them.
 
-    Cost: 40 bytes an envelope.
+    Cost: 40 bytes an envelope, some 300 a rendition.
     """
 
     def __init__(self) -> None:
         self._epochs: dict[bytes, bytearray] = {}
         self.count = 0
+        self.renditions: list[Rendition] = []
         self.incomplete: set[bytes] = set()
         """Recorders of whom a manifest is missing or false."""
 
@@ -120,8 +159,8 @@ def manifest_name(recorder: bytes, number: int) -> str:
     return f"accounts/{recorder.hex()}/{number:012d}"
 
 
-def read_manifest(data: bytes, statement: Statement, network: bytes) -> list[bytes]:
-    """The rows of a manifest that is what the ledger says.
+def read_manifest(data: bytes, statement: Statement, network: bytes) -> Listed:
+    """What a manifest names that is what the ledger says.
 
     Errors: MalformedError.
     """
@@ -138,7 +177,9 @@ def read_manifest(data: bytes, statement: Statement, network: bytes) -> list[byt
         raise MalformedError("count or root of its rows is not the ledger's")
     if frozenset((gap["stream"], gap["reason"]) for gap in body["gaps"]) != statement.gaps:
         raise MalformedError("its gaps are not those of the ledger")
-    return leaves
+    if any(time["to_us"] < time["from_us"] for time in body["masked"]):
+        raise MalformedError("a masked time ends before it begins")
+    return Listed(leaves, [row_of(row) for row in body["renditions"]])
 
 
 def read_manifests(source: Source, statements: Statements, network: bytes, report: Report) -> Accounted:
@@ -151,13 +192,14 @@ def read_manifests(source: Source, statements: Statements, network: bytes, repor
             data = source.read(name, _LIMIT)
             if data is None:
                 raise MalformedError(f"is missing; entry {statement.index} names it")
-            leaves = read_manifest(data, statement, network)
+            listed = read_manifest(data, statement, network)
         except MalformedError as error:
             report.find("manifest", name, str(error))
             accounted.incomplete.add(statement.recorder)
             continue
-        for leaf in leaves:
+        for leaf in listed.leaves:
             accounted.add(leaf)
+        accounted.renditions += listed.renditions
         good += 1
     if good:
         report.prove(f"{good} manifests with {accounted.count} envelopes are those of the ledger")

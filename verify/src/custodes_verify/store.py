@@ -17,6 +17,7 @@ from custodes_verify.errors import MalformedError
 from custodes_verify.ledger import Ledger
 from custodes_verify.manifests import Accounted, Statements, read_manifests
 from custodes_verify.merkle import root_of
+from custodes_verify.renditions import check_renditions
 from custodes_verify.report import Report, instant
 from custodes_verify.rules.state import Epoch
 from custodes_verify.schema import ANY_BYTES, Body, fixed, members, rows
@@ -64,6 +65,7 @@ def check_store(source: Source, ledger: Ledger, statements: Statements, report: 
     for epoch_id, epoch in state.epochs.items():
         _EpochCheck(source, ledger, statements, accounted, report, tally, epoch_id, epoch).run()
     _find_strangers(source, ledger, report)
+    check_renditions(source, ledger, accounted.renditions, not accounted.incomplete, report)
     if tally.proven:
         report.prove(f"{tally.proven} envelopes are sealed as their recorder accounted for them, in order")
     if tally.sets:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -224,6 +225,14 @@ class SpoolVolume:
             queued_bytes=sum(file.queued_bytes for file in self._files.values()),
             oldest_us=max((file.oldest_us(now_us) for file in self._files.values()), default=0),
         )
+
+    def room_bytes(self) -> tuple[int, int]:
+        """Bytes free and bytes in all on the volume. Blocks; from any thread. Errors: UnavailableError."""
+        try:
+            state = os.statvfs(self.root)
+        except OSError as error:
+            raise UnavailableError(f"spool {self.root}: {error.strerror}") from error
+        return state.f_bavail * state.f_frsize, state.f_blocks * state.f_frsize
 
     async def close(self, within_s: float = 5.0) -> int:
         """Write and flush what is queued, but not for longer than this; how many bytes could not be.

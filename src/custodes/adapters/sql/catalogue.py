@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
 
 from custodes.adapters.sql.database import Database
+from custodes.adapters.sql.renditions import SqlRenditions
 from custodes.adapters.sql.rows import CatalogueEpoch, CatalogueReel, EpochStatus
 from custodes.adapters.sql.schema import EPOCHS, REELS
 from custodes.base.clock import HOUR_US
@@ -29,6 +30,7 @@ class SqlCatalogue:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.renditions = SqlRenditions(database)
 
     def add_epoch(self, connection: Connection, epoch: CatalogueEpoch) -> None:
         """Note an epoch; again, with whatever status it has by now, is no error.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from custodes.custody.renditions import rendition_path
+
 # kept: the key is destroyed and a full hold has what it needs; shredded: nothing opens it any more.
 EpochStatus = Literal["open", "closed", "kept", "shredded"]
 
@@ -42,3 +44,20 @@ class CatalogueReel:
     ends_us: int
     rows: bytes
     recovered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueRendition:
+    """An object of recorded rendition in the store. Units: UTC microseconds."""
+
+    stream: bytes
+    start_us: int
+    end_us: int
+    camera: bytes
+    size_bytes: int
+    hash: bytes
+
+    @property
+    def path(self) -> str:
+        """Where it lies."""
+        return rendition_path(self.stream, self.start_us)

@@ -90,6 +90,19 @@ REELS = Table(
     Index("reels_of_stream", "stream", "begins_us"),
 )
 
+RENDITIONS = Table(
+    "renditions",
+    METADATA,
+    Column("stream", _ID, comment="stream that the view is made of"),
+    Column("start_us", BigInteger, comment="UTC of the arrival of its first picture"),
+    Column("end_us", BigInteger, nullable=False, comment="UTC; > start_us, by five minutes at most"),
+    Column("camera", _ID, nullable=False, comment="the stream's camera in the ledger"),
+    Column("size_bytes", BigInteger, nullable=False, comment="length of the object"),
+    Column("hash", _HASH, nullable=False, comment="SHA-256 of its bytes, as its recorder announced it"),
+    PrimaryKeyConstraint("stream", "start_us", name="renditions_pk"),
+    Index("renditions_of_camera", "camera", "start_us"),
+)
+
 ASSIGNMENTS = Table(
     "assignments",
     METADATA,

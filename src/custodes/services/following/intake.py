@@ -9,7 +9,7 @@ import structlog
 
 from custodes.adapters.sql.index.index import GapRow, IndexWriter, SpanRow
 from custodes.base.canon import canon, typed_hash, unb64u
-from custodes.base.clock import HOUR_US
+from custodes.base.clock import DAY_US, HOUR_US
 from custodes.base.errors import InvalidError, NotFoundError, UnverifiedError
 from custodes.base.ids import ID_BYTES
 from custodes.custody.accounts import MANIFEST_FORMAT, Manifest, parse_account, parse_manifest
@@ -19,6 +19,8 @@ from custodes.ledger.entries.wrapper import Entry
 
 # A manifest's rows are looked at for epochs that may still be open; the end of an older one is in its closing.
 RECENT_US = 3 * HOUR_US
+# Longer than any footage is kept; before that there are neither renditions nor gaps to know of.
+VIEWS_KEPT_US = 400 * DAY_US
 _LOG = structlog.get_logger("web")
 
 
@@ -66,10 +68,16 @@ class Intake:
     def _account(self, type_: str, body: Mapping[str, Any]) -> None:
         account = parse_account(type_, body)
         self._writer.account(account.recorder, account.minute_us)
-        if account.gaps or account.minute_us > self._now_us - RECENT_US:
+        if account.minute_us > self._now_us - VIEWS_KEPT_US:
             manifest = self._manifest(account.recorder, account.number, account.manifest)
             if manifest is not None:
-                self._writer.extend({leaf.epoch for leaf in manifest.leaves}, account.minute_us)
+                if account.minute_us > self._now_us - RECENT_US:
+                    self._writer.extend({leaf.epoch for leaf in manifest.leaves}, account.minute_us)
+                for rendition in manifest.renditions:
+                    self._writer.add_rendition(rendition)
+                for time in manifest.masked:
+                    row = GapRow(time.stream, time.from_us, time.to_us, time.reason.value)
+                    self._writer.add_masked(row)
                 for gap in manifest.gaps:
                     self._writer.add_gap(GapRow(gap.stream, gap.from_us, gap.to_us, gap.reason.value))
         for closed in account.closed:

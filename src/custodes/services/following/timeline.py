@@ -38,6 +38,18 @@ class Timeline:
     gaps: tuple[Gap, ...]
 
 
+def masked_times(
+    index: SqlIndex, streams: Sequence[bytes], from_us: int, to_us: int
+) -> tuple[Gap, ...] | None:
+    """When the view showed nothing within [from_us, to_us); None where no recorder has told of it."""
+    viewed = [stream for stream in streams if index.has_view(stream)]
+    if not viewed:
+        return None
+    rows = (row for stream in viewed for row in index.masked(stream, from_us, to_us))
+    found = (Gap(max(row.from_us, from_us), min(row.to_us, to_us), row.reason) for row in rows)
+    return tuple(sorted(found, key=lambda gap: (gap.from_us, gap.to_us, gap.reason)))
+
+
 def timeline(index: SqlIndex, stream: bytes, from_us: int, to_us: int) -> Timeline:
     """Errors: InvalidError for a time that is empty or longer than 7 days. Cost: two index ranges."""
     if not 0 <= from_us < to_us or to_us - from_us > MAX_REQUEST_US:

@@ -32,11 +32,12 @@ from custodes.base.keys import Signed
 from custodes.base.ports import ObjectStore
 from custodes.custody.header import Header
 from custodes.custody.reel import Footer
+from custodes.custody.renditions import Rendition
 from custodes.ledger.checkpoint import SignedCheckpoint
 from custodes.ledger.entries.bodies import BODIES, entry_type
 from custodes.ledger.rules.epochs import Epoch
 from custodes.ledger.rules.state import LedgerState
-from custodes.services.facts import parse_reel_facts
+from custodes.services.facts import parse_facts
 from custodes.services.keeper.catalogue_rows import (
     epoch_of_reel,
     epoch_row,
@@ -45,6 +46,7 @@ from custodes.services.keeper.catalogue_rows import (
     status_of,
 )
 from custodes.services.keeper.ledger_thread import LedgerThread
+from custodes.services.keeper.views import catalogue_rendition, check_rendition
 from custodes.services.parcels import Answer, answers_bytes
 
 EPOCH_TYPE = entry_type("epoch")
@@ -169,8 +171,17 @@ class _Announced:
 _Judgement: TypeAlias = Epoch | CustodesError | None
 
 
+@dataclass(frozen=True, slots=True)
+class _View:
+    """An announced rendition, or why it cannot be taken; its camera once that is known."""
+
+    rendition: Rendition
+    error: CustodesError | None = None
+    camera: bytes = b""
+
+
 class ReelDesk:
-    """Takes announcements of reels into the catalogue."""
+    """Takes announcements of reels and renditions into the catalogue."""
 
     def __init__(
         self, store: ObjectStore, catalogue: SqlCatalogue, database: Database, ledger: LedgerThread
@@ -181,14 +192,42 @@ class ReelDesk:
         self._ledger = ledger
 
     async def desk(self, question: bytes) -> bytes:
-        """An announcement of reels; for each a number, or why it is not in the catalogue.
+        """An announcement of reels and renditions; for each a number, or why it is not in the catalogue.
 
         Durability: those with a number are committed. The same again has the same answer.
         """
-        paths = parse_reel_facts(question)
-        found = [await asyncio.to_thread(self._read, path) for path in paths]
+        facts = parse_facts(question)
+        paths = {place: fact for place, fact in enumerate(facts) if isinstance(fact, str)}
+        views = {place: fact for place, fact in enumerate(facts) if isinstance(fact, Rendition)}
+        found = [await asyncio.to_thread(self._read, path) for path in paths.values()]
+        seen = [await asyncio.to_thread(self._look, view) for view in views.values()]
         reels = await self._ledger.ask(lambda state: [_judge(state, reel) for reel in found])
-        return answers_bytes(await asyncio.to_thread(self._take, reels))
+        known = await self._ledger.ask(lambda state: [_with_camera(state, view) for view in seen])
+        answers = dict(zip(paths, await asyncio.to_thread(self._take, reels), strict=True))
+        answers |= zip(views, await asyncio.to_thread(self._take_views, known), strict=True)
+        return answers_bytes([answers[place] for place in range(len(facts))])
+
+    def _look(self, rendition: Rendition) -> _View:
+        try:
+            check_rendition(self._store, rendition)
+        except CustodesError as error:
+            return _View(rendition, error)
+        return _View(rendition)
+
+    def _take_views(self, views: Sequence[_View]) -> list[Answer]:
+        answers: list[Answer] = []
+        with self._database.writing() as connection:
+            for place, view in enumerate(views):
+                answer: Answer = place if view.error is None else view.error
+                if view.error is None:
+                    try:
+                        self._catalogue.renditions.add(
+                            connection, catalogue_rendition(view.rendition, view.camera)
+                        )
+                    except ConflictError as error:
+                        answer = error
+                answers.append(answer)
+        return answers
 
     def _read(self, path: str) -> _Announced:
         try:
@@ -229,6 +268,13 @@ class ReelDesk:
         assert reel.footer is not None
         self._catalogue.add_epoch(connection, epoch_row(epoch))
         self._catalogue.add_reel(connection, reel_row(reel.path, reel.footer, reel.size))
+
+
+def _with_camera(state: LedgerState, view: _View) -> _View:
+    camera = state.facts.camera_of_stream.get(view.rendition.stream)
+    if view.error is not None or camera is not None:
+        return replace(view, camera=camera or b"")
+    return replace(view, error=RefusedError(f"{view.rendition.path}: the ledger has no such stream"))
 
 
 def _judge(state: LedgerState, reel: _Announced) -> tuple[_Announced, _Judgement]:

@@ -27,10 +27,14 @@ class Deleted:
     epochs: int = 0
     reels: int = 0
     size_bytes: int = 0
+    renditions: int = 0
 
     def __add__(self, other: Deleted) -> Deleted:
         return Deleted(
-            self.epochs + other.epochs, self.reels + other.reels, self.size_bytes + other.size_bytes
+            self.epochs + other.epochs,
+            self.reels + other.reels,
+            self.size_bytes + other.size_bytes,
+            self.renditions + other.renditions,
         )
 
 

@@ -49,6 +49,7 @@ from custodes.services.keeper.fetching import shred_id
 from custodes.services.keeper.holding import Holding, short_holds
 from custodes.services.keeper.ledger_thread import LedgerThread
 from custodes.services.keeper.trimming import trim_epoch
+from custodes.services.keeper.views import ViewRetention
 
 MAX_KEYS = 500
 MAX_KEPT = 5000
@@ -103,6 +104,7 @@ class Retention:
         self._holding = holding
         self._keep_free_bytes = keep_free_bytes
         self._steps = StepGuard(clock)
+        self._views = ViewRetention(store, catalogue.renditions, database, ledger, clock, self._slots_of)
         self._compared_us: int | None = None
         self._no_room_until_us = 0
         self.last: RetentionReport | None = None
@@ -123,11 +125,19 @@ class Retention:
         deleted = await self._delete_shredded(until_us)
         trimmed, faults = await self._trim_kept(until_us)
         await self._delete_ended()
+        deleted += await self._views.old()
         for_space, room, alarm = await self._make_room(until_us)
         report = await self._report(keys + unused, deleted + trimmed + room, for_space, [alarm, *faults])
         self.last = report
-        if report.keys or report.deleted.epochs:
-            _LOG.info("forgotten", keys=report.keys, epochs=report.deleted.epochs, reels=report.deleted.reels)
+        if report.keys or report.deleted.epochs or report.deleted.renditions:
+            gone = report.deleted
+            _LOG.info(
+                "forgotten",
+                keys=report.keys,
+                epochs=gone.epochs,
+                reels=gone.reels,
+                renditions=gone.renditions,
+            )
         return report
 
     async def _check_all_there(self) -> None:
@@ -218,15 +228,15 @@ class Retention:
     async def _delete_shredded(self, until_us: int) -> Deleted:
         deleted = Deleted()
         while self._clock.boot_us() < until_us:
-            done = await asyncio.to_thread(self._delete_some)
-            deleted += done
-            if not done.epochs:
+            epochs = await asyncio.to_thread(self._catalogue.epochs_with_status, "shredded", _EPOCHS_AT_ONCE)
+            if not epochs:
                 break
+            # Before their rows, which name what is left to do.
+            deleted += await self._views.after_epochs(epochs)
+            deleted += await asyncio.to_thread(
+                delete_epochs, self._store, self._catalogue, self._database, epochs
+            )
         return deleted
-
-    def _delete_some(self) -> Deleted:
-        epochs = self._catalogue.epochs_with_status("shredded", _EPOCHS_AT_ONCE)
-        return delete_epochs(self._store, self._catalogue, self._database, epochs) if epochs else Deleted()
 
     async def _trim_kept(self, until_us: int) -> tuple[Deleted, list[str]]:
         """Remove what lies outside the held slots of kept epochs; where a hold's slots are not known, nothing."""
@@ -237,13 +247,17 @@ class Retention:
             holds = await self._ledger.ask(partial(_holds_of, epoch.epoch))
             try:
                 deleted += await asyncio.to_thread(self._trim, epoch.epoch, holds)
+                deleted += await self._views.after_epochs([epoch])
             except (NotFoundError, InvalidError, UnverifiedError) as error:
                 faults.add(f"what is held is not known, all of it stays: {error}")
         return deleted, sorted(faults)
 
     def _trim(self, epoch: bytes, holds: Sequence[Hold]) -> Deleted:
-        slots = {slot.slot for hold in holds for slot in self._holding.scope(hold) if slot.epoch == epoch}
+        slots = self._slots_of(epoch, holds)
         return trim_epoch(self._store, self._catalogue, self._database, epoch, slots)
+
+    def _slots_of(self, epoch: bytes, holds: Sequence[Hold]) -> set[int]:
+        return {slot.slot for hold in holds for slot in self._holding.scope(hold) if slot.epoch == epoch}
 
     async def _delete_ended(self) -> None:
         ended = await self._ledger.ask(

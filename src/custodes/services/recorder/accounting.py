@@ -9,12 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
+import structlog
+
+from custodes.base.errors import ConflictError, NotFoundError
 from custodes.base.keys import SigningKey, sign_body
 from custodes.base.ports import ObjectStore
-from custodes.custody.accounts import AccountChain, AccountLeaf, Closed, Cut, Gap
+from custodes.custody.accounts import AccountChain, AccountLeaf, Closed, Cut, Gap, parse_manifest
 from custodes.custody.paths import manifest_path
+from custodes.custody.renditions import Masked, Rendition, open_rendition_path
+from custodes.services.facts import rendition_fact
 from custodes.services.parcels import Parcel, parcel_bytes
 from custodes.services.recorder.outbox import Outbox
 from custodes.services.recorder.state import EpochState, Pending, RecorderState, StateFile
@@ -24,6 +30,7 @@ EPOCH_TYPE = "custodes/entry/epoch/v1"
 MAX_CLOSED = 150
 MAX_CUTS = 100
 MAX_REASONS = 300
+_LOG = structlog.get_logger("accounting")
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,8 @@ class Minute:
     gaps: tuple[Gap, ...] = ()
     ended: frozenset[bytes] = frozenset()
     cuts: tuple[Cut, ...] = ()
+    renditions: tuple[Rendition, ...] = ()
+    masked: tuple[Masked, ...] = ()
 
     def parts(self) -> Iterator[Minute]:
         """The same in as many minutes as make one entry each; the first is not empty of leaves that are cut.
@@ -54,21 +63,22 @@ class Minute:
             ended=frozenset() if later else frozenset(ended[:MAX_CLOSED]),
         )
         yield first
+        rest_of = replace(self, renditions=(), masked=())
         while later:
             now, later = later[:MAX_CUTS], later[MAX_CUTS:]
             yield replace(
-                self,
+                rest_of,
                 leaves=tuple(AccountLeaf(*cut[:3], cut.hash) for cut in now),
                 gaps=(),
                 cuts=tuple(now),
                 ended=frozenset(),
             )
         for group in groups[1:]:
-            yield replace(self, leaves=(), cuts=(), gaps=group, ended=frozenset())
+            yield replace(rest_of, leaves=(), cuts=(), gaps=group, ended=frozenset())
         rest = [id_ for id_ in ended if id_ not in first.ended]
         for start in range(0, len(rest), MAX_CLOSED):
             yield replace(
-                self, leaves=(), cuts=(), gaps=(), ended=frozenset(rest[start : start + MAX_CLOSED])
+                rest_of, leaves=(), cuts=(), gaps=(), ended=frozenset(rest[start : start + MAX_CLOSED])
             )
 
 
@@ -76,13 +86,15 @@ class Minute:
 class Ledgerbook:
     """The state of one recorder and what changes it; every change is durable when its method returns.
 
-    A method that raised has changed nothing and may be called again.
+    A method that raised has changed nothing and may be called again. `spool`: where rendition reels lie until an
+    account has named them.
     """
 
     network: bytes
     recorder: bytes
     key: SigningKey
     store: ObjectStore
+    spool: Path
     file: StateFile
     outbox: Outbox
     state: RecorderState
@@ -102,7 +114,14 @@ class Ledgerbook:
         epochs = advance(state.epochs, minute.leaves)
         closed = [Closed(id_, epochs[id_].accounted, epochs[id_].last) for id_ in minute.ended]
         account, manifest, after = chain.next(
-            minute.minute_us, minute.leaves, minute.gaps, minute.cuts, closed, new_run
+            minute.minute_us,
+            minute.leaves,
+            minute.gaps,
+            minute.cuts,
+            closed,
+            new_run,
+            minute.renditions,
+            minute.masked,
         )
         kept = {id_: epoch for id_, epoch in epochs.items() if id_ not in minute.ended}
         state = replace(
@@ -117,19 +136,46 @@ class Ledgerbook:
         self._commit(state, Pending(parcel, account.number, manifest.encode()))
 
     def settle(self) -> list[str]:
-        """Store waiting manifests and lay waiting statements into the outbox; the items' names, to be admitted.
+        """Store what waiting accounts name and their manifests, lay statements and announcements into the outbox.
 
+        The items' names, to be admitted.
         After a crash what had reached the outbox comes again; the keeper takes each statement once.
         """
         while self.state.pending:
             first = self.state.pending[0]
+            named = parse_manifest(first.manifest).renditions if first.manifest else ()
+            there = [rendition for rendition in named if self._take_in(rendition)]
             if first.manifest:
                 self.store.put(manifest_path(self.recorder, first.number), first.manifest)
             self._settled.append(self.outbox.store("submit", first.parcel))
+            for rendition in there:
+                self._settled.append(self.outbox.store("reel", rendition_fact(rendition)))
             # In the file it goes with the next change; to find it there again does no harm.
             self.state = replace(self.state, pending=self.state.pending[1:])
         names, self._settled = self._settled, []
         return names
+
+    def _take_in(self, rendition: Rendition) -> bool:
+        """Move a reel from the spool to the store; whether it is there, then or since before."""
+        file = self.spool / open_rendition_path(rendition.stream, rendition.start_us)
+        try:
+            self.store.adopt(file, rendition.path)
+        except NotFoundError:
+            if not file.is_file():
+                return self._is_stored(rendition)
+            raise
+        except ConflictError as error:
+            _LOG.error("a rendition reel has no place in the store", path=rendition.path, reason=str(error))
+            return False
+        return True
+
+    def _is_stored(self, rendition: Rendition) -> bool:
+        try:
+            return self.store.size(rendition.path) == rendition.size_bytes
+        except NotFoundError:
+            # Taken in before a crash and forgotten since, or lost; the next check of the store tells which.
+            _LOG.warning("a rendition reel is nowhere", path=rendition.path)
+            return False
 
     def _parcel(self, type_: str, body: Mapping[str, Any]) -> bytes:
         return parcel_bytes(Parcel(sign_body(type_, body, self.key)))

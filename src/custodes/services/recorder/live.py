@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 
@@ -31,6 +32,18 @@ _PICTURES = frozenset({LiveKind.KEY, LiveKind.FRAGMENT})
 _LOG = structlog.get_logger("live")
 
 Publish = Callable[[bytes, bytes], Awaitable[None]]
+
+
+class Recorded(Protocol):
+    """Who keeps what is made, watched or not."""
+
+    def take(self, stream: bytes, message: LiveMessage) -> None:
+        """Errors: InvalidError for what no veiler may send."""
+        ...
+
+    def end(self, stream: bytes) -> None:
+        """A stream has no view any more."""
+        ...
 
 
 @dataclass
@@ -60,6 +73,7 @@ class LiveDesk:
         self._queue: asyncio.Queue[tuple[LiveStream, LiveMessage]] = asyncio.Queue(QUEUE_MESSAGES)
         self._queued_bytes = 0
         self.dropped = 0
+        self.recorded: Recorded | None = None
         self._task = asyncio.get_running_loop().create_task(self._send())
 
     def open(self, stream: bytes) -> None:
@@ -67,8 +81,9 @@ class LiveDesk:
         self._streams.setdefault(stream, LiveStream(stream))
 
     def close_stream(self, stream: bytes) -> None:
-        """A stream has no view any more; nothing is kept of it."""
-        self._streams.pop(stream, None)
+        """A stream has no view any more; nothing is kept of it here."""
+        if self._streams.pop(stream, None) is not None and self.recorded is not None:
+            self.recorded.end(stream)
 
     def is_watched(self, stream: bytes) -> bool:
         """Whether somebody watches it now."""
@@ -90,10 +105,15 @@ class LiveDesk:
     # --- what comes from the veiler --------------------------------------------------------------------
 
     def take(self, stream: bytes, message: LiveMessage) -> None:
-        """Keep what a new viewer will need, and send it on to those there are."""
+        """Keep what a new viewer will need, and send it on to those there are, and to who records it.
+
+        Errors: InvalidError for what no veiler may send.
+        """
         kept = self._streams.get(stream)
         if kept is None:
             return
+        if self.recorded is not None:
+            self.recorded.take(stream, message)
         if message.kind is LiveKind.INIT:
             kept.init, kept.gop = message, []
         elif message.kind is LiveKind.KEY:

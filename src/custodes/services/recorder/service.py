@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -31,6 +31,7 @@ from custodes.services.recorder.preparing import EpochMaker, EpochWish
 from custodes.services.recorder.reception import receive
 from custodes.services.recorder.reels import OpenReel
 from custodes.services.recorder.registrar import Registrar
+from custodes.services.recorder.renditions import RenditionShelf
 from custodes.services.recorder.resting import MANY, rest
 from custodes.services.recorder.settings import RecorderSettings, StreamAssignment
 from custodes.services.recorder.shelf import ReelShelf
@@ -89,6 +90,9 @@ class RecorderService:
         self.registrar = Registrar(loop, "registrar")
         self.porter = Registrar(loop, "porter")
         self.shelf = ReelShelf(self.spool, self.store, self.book.outbox, self.porter, self._reel_lost)
+        self.renditions = RenditionShelf(self.clock, self.spool, self.porter, self.settings.periods.reel_us)
+        if self.veils is not None:
+            self.veils.desk.recorded = self.renditions
         self._minutes = MinuteKeeper(self.shelf.is_done)
         self._maker = EpochMaker(self.book, self.store, self.arena)
         self._leaving: set[asyncio.Task[None]] = set()
@@ -193,6 +197,7 @@ class RecorderService:
         await asyncio.gather(*tasks, return_exceptions=True)
         if self.veils is not None:
             await self.veils.close()
+        self.renditions.close()
         await self._reels_done(REELS_WITHIN_S)
         self._account()
         await self.porter.drain(1.0)
@@ -203,7 +208,9 @@ class RecorderService:
     async def _reels_done(self, within_s: float) -> None:
         """Wait until every finished reel is in the store; what is not by then the next start takes in."""
         deadline_us = self.clock.boot_us() + int(within_s * 1_000_000)
-        while not self.shelf.is_empty and self.clock.boot_us() < deadline_us:  # noqa: ASYNC110 - a shutdown
+        while not (self.shelf.is_empty and self.renditions.is_empty):
+            if self.clock.boot_us() >= deadline_us:
+                return
             await asyncio.sleep(0.05)
 
     # --- every second ----------------------------------------------------------------------------------
@@ -226,6 +233,7 @@ class RecorderService:
             recording.shown_bytes = received
         if self.veils is not None:
             self.veils.tick()
+        self.renditions.tick()
         self._watch()
 
     def _watch(self) -> None:
@@ -269,7 +277,11 @@ class RecorderService:
         now_us = self.clock.utc_us()
         for recording in self.recordings.values():
             self._minutes.missed(recording.stream.take_gaps())
-        minute = self._minutes.take(now_us)
+        minute = replace(
+            self._minutes.take(now_us),
+            renditions=self.renditions.take_closed(),
+            masked=self.renditions.take_masked(now_us),
+        )
         self.recent_gaps.extend(minute.gaps)
         owed, self._owed = self._owed, []
         for part in (*owed, *minute.parts()):

@@ -31,6 +31,7 @@ from custodes.services.recorder.health import health_document, waiting_document
 from custodes.services.recorder.learning import LearnDesk
 from custodes.services.recorder.outbox import Outbox, Route
 from custodes.services.recorder.recovery import Recovered, recover
+from custodes.services.recorder.rendition_recovery import recover_renditions
 from custodes.services.recorder.service import RecorderService
 from custodes.services.recorder.settings import RecorderSettings
 from custodes.services.recorder.settings_folder import SettingsFolder
@@ -229,6 +230,7 @@ class RecorderProcess:
             recorder=identity.recorder,
             key=identity.signing,
             store=place.store,
+            spool=place.spool,
             file=file,
             outbox=outbox,
             state=state or RecorderState(run=1, number=0, head=settings.entry),
@@ -288,8 +290,12 @@ def restart(book: Ledgerbook, spool: Path, store: ObjectStore, now_us: int) -> R
     for name in book.settle():
         book.outbox.admit(name)
     recovered = recover(book.state, spool, store)
+    renditions, troubles = recover_renditions(spool)
+    recovered.troubles += troubles
     ended = frozenset(book.state.epochs)
-    minute = Minute(now_us, tuple(recovered.leaves), (), ended, tuple(recovered.cuts))
+    minute = Minute(
+        now_us, tuple(recovered.leaves), (), ended, tuple(recovered.cuts), tuple(sorted(renditions))
+    )
     new_run: int | None = book.state.run + 1
     for part in minute.parts():
         book.account(part, new_run)

@@ -1,4 +1,4 @@
-"""Pictures to fragments: one encoder a size, a key frame at least every second."""
+"""Pictures to fragments: one encoder a size, a key frame at least every second, or every ten of one a second."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from custodes.services.live import join_init
 from custodes.services.veiler.frames import Frame, FrameKind
 
 GOP_US = SECOND_US
+# Who begins to watch raises the rate, and so gets a key frame within a second; till then it is a record, made small.
+SLOW_GOP_US = 10 * SECOND_US
 
 
 class FragmentMaker:
@@ -73,5 +75,6 @@ class FragmentMaker:
         if not self._number:
             return True
         # Half an interval early is nearer to a second than half an interval late.
-        due = boot_us - self._key_us >= GOP_US - SECOND_US // rate_hz // 2
+        gop_us = GOP_US if rate_hz > 1 else SLOW_GOP_US
+        due = boot_us - self._key_us >= gop_us - SECOND_US // rate_hz // 2
         return due or boot_us - self._last_us > 2 * self._duration_us

@@ -242,7 +242,8 @@ class Veiler:
     def _make(self, veiled: Veiled) -> None:
         arrival = veiled.arrival
         whole = veiled.reason is not Reason.NONE
-        fresh = whole and not self._was_whole
+        # Of a stretch that can be seen nothing is needed that was masked, and so need not be kept.
+        fresh = whole != self._was_whole
         try:
             self._output.make(veiled.picture, arrival.utc_us, arrival.boot_us, self._pace.rate_hz, fresh)
         except (BugError, InvalidError):

@@ -12,7 +12,7 @@ from custodes.base.errors import NotFoundError
 from custodes.estate.model import Camera
 from custodes.estate.rights import Action
 from custodes.services.following.commitments import Commitments
-from custodes.services.following.timeline import timeline
+from custodes.services.following.timeline import Gap, masked_times, timeline
 from custodes.web import wire
 from custodes.web.encoded import Answers, Encoded, tag_of
 from custodes.web.problems import PROBLEMS
@@ -90,22 +90,25 @@ def camera_routes(
         visitor: Visitor = Depends(replay),
     ) -> wire.Timeline:
         """What was recorded, what was not and why, of at most 7 days."""
-        id_ = _stream(visitor.camera(camera, Action.REPLAY), stream)
+        seen = visitor.camera(camera, Action.REPLAY)
+        id_ = _stream(seen, stream)
         found = timeline(index, id_, from_us, to_us)
+        masked = masked_times(index, [one.id for one in seen.streams], from_us, to_us)
         return wire.Timeline(
             from_us=from_us,
             to_us=to_us,
             stream=id_.hex(),
             known_until_us=found.known_until_us,
             recorded=[wire.Span(from_us=start, to_us=end) for start, end in found.recorded],
-            gaps=[
-                wire.ReasonedSpan(from_us=gap.from_us, to_us=gap.to_us, reason=gap.reason)
-                for gap in found.gaps
-            ],
-            masked=None,
+            gaps=[_reasoned(gap) for gap in found.gaps],
+            masked=[_reasoned(time) for time in masked] if masked is not None else None,
         )
 
     return router
+
+
+def _reasoned(gap: Gap) -> wire.ReasonedSpan:
+    return wire.ReasonedSpan(from_us=gap.from_us, to_us=gap.to_us, reason=gap.reason)
 
 
 def _stream(camera: Camera, stream: str | None) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from custodes.adapters.sql.database import Database
@@ -14,15 +14,20 @@ from custodes.adapters.sql.index.schema import (
     CAMERAS,
     GAPS,
     KEPT,
+    MASKED,
     METADATA,
     POSITION,
     RECORDERS,
+    RENDITIONS,
     SPANS,
     STREAMS,
 )
+from custodes.custody.renditions import Rendition
 
 # Spans begin within this before the time that they reach into: an epoch's length, and much to spare.
 MAX_SPAN_US = 26 * 3_600_000_000
+# A rendition lasts five minutes at most.
+MAX_RENDITION_US = 360_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,23 +104,34 @@ class IndexWriter:
 
     def add_gap(self, gap: GapRow) -> None:
         """A gap, joined to one of its reason that ends where it begins."""
-        begins_us = gap.from_us
-        before = select(GAPS.c.from_us).where(
-            GAPS.c.stream == gap.stream, GAPS.c.to_us == gap.from_us, GAPS.c.reason == gap.reason
+        self._add_joined(GAPS, gap)
+
+    def add_masked(self, masked: GapRow) -> None:
+        """A masked time, joined as gaps are."""
+        self._add_joined(MASKED, masked)
+
+    def add_rendition(self, rendition: Rendition) -> None:
+        """An object of recorded rendition."""
+        self._connection.execute(upsert(RENDITIONS).on_conflict_do_nothing(), rendition._asdict())
+
+    def _add_joined(self, table: Table, gap: GapRow) -> None:
+        begins_us, columns = gap.from_us, table.c
+        before = select(columns.from_us).where(
+            columns.stream == gap.stream, columns.to_us == gap.from_us, columns.reason == gap.reason
         )
-        row = self._connection.execute(before.order_by(GAPS.c.from_us).limit(1)).first()
+        row = self._connection.execute(before.order_by(columns.from_us).limit(1)).first()
         if row is not None and gap.to_us > gap.from_us:
             begins_us = row.from_us
             self._connection.execute(
-                delete(GAPS).where(
-                    GAPS.c.stream == gap.stream,
-                    GAPS.c.to_us == gap.from_us,
-                    GAPS.c.from_us == begins_us,
-                    GAPS.c.reason == gap.reason,
+                delete(table).where(
+                    columns.stream == gap.stream,
+                    columns.to_us == gap.from_us,
+                    columns.from_us == begins_us,
+                    columns.reason == gap.reason,
                 )
             )
         values = {"stream": gap.stream, "from_us": begins_us, "to_us": gap.to_us, "reason": gap.reason}
-        self._connection.execute(upsert(GAPS).on_conflict_do_nothing(), values)
+        self._connection.execute(upsert(table).on_conflict_do_nothing(), values)
 
     def account(self, recorder: bytes, minute_us: int) -> None:
         """A recorder has told of all up to then."""
@@ -123,8 +139,10 @@ class IndexWriter:
         self._connection.execute(insert(RECORDERS), {"recorder": recorder, "known_until_us": minute_us})
 
     def prune_gaps(self, before_us: int) -> None:
-        """Forget gaps that ended before an instant. Cost: a pass over all gaps."""
+        """Forget gaps, masked times and renditions that ended before an instant. Cost: a pass over all."""
         self._connection.execute(delete(GAPS).where(GAPS.c.to_us < before_us))
+        self._connection.execute(delete(MASKED).where(MASKED.c.to_us < before_us))
+        self._connection.execute(delete(RENDITIONS).where(RENDITIONS.c.end_us < before_us))
 
     def stand_at(self, position: Position) -> None:
         """How far the ledger has been taken in."""
@@ -215,10 +233,50 @@ class SqlIndex:
 
     def gaps(self, stream: bytes, from_us: int, to_us: int) -> list[GapRow]:
         """Of a stream, those that reach into [from_us, to_us), by beginning."""
+        return self._reaching(GAPS, stream, from_us, to_us)
+
+    def masked(self, stream: bytes, from_us: int, to_us: int) -> list[GapRow]:
+        """Of a stream, masked times that reach into [from_us, to_us), by beginning."""
+        return self._reaching(MASKED, stream, from_us, to_us)
+
+    def has_view(self, stream: bytes) -> bool:
+        """Whether any recorder has told of the stream's view."""
+        with self._database.reading() as connection:
+            return any(
+                connection.execute(select(table.c.stream).where(table.c.stream == stream).limit(1)).first()
+                for table in (MASKED, RENDITIONS)
+            )
+
+    def renditions(self, stream: bytes, from_us: int, to_us: int) -> list[Rendition]:
+        """Of a stream, those that reach into [from_us, to_us), by beginning."""
+        columns = RENDITIONS.c
         query = (
-            select(GAPS)
-            .where(GAPS.c.stream == stream, GAPS.c.to_us > from_us, GAPS.c.from_us < to_us)
-            .order_by(GAPS.c.from_us, GAPS.c.to_us)
+            select(RENDITIONS)
+            .where(
+                columns.stream == stream,
+                columns.start_us > from_us - MAX_RENDITION_US,
+                columns.start_us < to_us,
+                columns.end_us > from_us,
+            )
+            .order_by(columns.start_us)
+        )
+        with self._database.reading() as connection:
+            return [Rendition(**row._mapping) for row in connection.execute(query)]
+
+    def rendition(self, stream: bytes, start_us: int) -> Rendition | None:
+        """The one that begins then, None where no account named one."""
+        columns = RENDITIONS.c
+        query = select(RENDITIONS).where(columns.stream == stream, columns.start_us == start_us)
+        with self._database.reading() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else Rendition(**row._mapping)
+
+    def _reaching(self, table: Table, stream: bytes, from_us: int, to_us: int) -> list[GapRow]:
+        columns = table.c
+        query = (
+            select(table)
+            .where(columns.stream == stream, columns.to_us > from_us, columns.from_us < to_us)
+            .order_by(columns.from_us, columns.to_us)
         )
         with self._database.reading() as connection:
             return [GapRow(**row._mapping) for row in connection.execute(query)]

@@ -75,6 +75,30 @@ SPANS = Table(
     sqlite_with_rowid=False,
 )
 
+RENDITIONS = Table(
+    "renditions",
+    METADATA,
+    Column("stream", _ID, comment="stream that the view is made of"),
+    Column("start_us", BigInteger, comment="UTC of its first picture"),
+    Column("end_us", BigInteger, nullable=False, comment="UTC; > start_us, by five minutes at most"),
+    Column("size_bytes", BigInteger, nullable=False, comment="length of the object"),
+    Column("codec", String(16), nullable=False, comment="avc1.PPCCLL"),
+    Column("hash", LargeBinary(32), nullable=False, comment="SHA-256 of its bytes"),
+    PrimaryKeyConstraint("stream", "start_us", name="renditions_pk"),
+    sqlite_with_rowid=False,
+)
+
+MASKED = Table(
+    "masked",
+    METADATA,
+    Column("stream", _ID, comment="stream id"),
+    Column("to_us", BigInteger, comment="UTC; ≥ from_us"),
+    Column("from_us", BigInteger, comment="UTC; times of one reason that meet are one row"),
+    Column("reason", String(32), comment="a word of the list of masked times"),
+    PrimaryKeyConstraint("stream", "to_us", "from_us", "reason", name="masked_pk"),
+    sqlite_with_rowid=False,
+)
+
 GAPS = Table(
     "gaps",
     METADATA,
