@@ -92,3 +92,20 @@ async def test_an_hour_that_the_ledger_refuses_is_not_tried_for_ever(
     keeper.refuse = None
     await counter.state_hours(keeper)
     assert keeper.stated == []
+
+
+async def test_looking_at_what_was_recorded_is_counted_once_a_sitting(
+    database: Database, clock: ManualClock
+) -> None:
+    counts = SqlAccess(database)
+    counter = AccessCounter(counts, clock)
+    for _ in range(5):
+        await counter.replayed("otto", "operator", b"s" * 16)
+        clock.advance(5 * MINUTE_US)
+    assert counts.of(BEGIN_US) == {"operator": 1}
+    await counter.replayed("otto", "operator", b"t" * 16)
+    await counter.replayed("ilse", "supervisor", b"s" * 16)
+    assert counts.of(BEGIN_US) == {"operator": 2, "supervisor": 1}
+    clock.advance(11 * MINUTE_US)
+    await counter.replayed("otto", "operator", b"s" * 16)
+    assert counts.of(BEGIN_US) == {"operator": 3, "supervisor": 1}

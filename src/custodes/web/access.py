@@ -15,6 +15,8 @@ from custodes.services.office import Office
 STATE_S = 60.0
 # What began at an hour's end may still be on its way into the database.
 SETTLED_US = MINUTE_US
+# Who fetches nothing for so long has stopped looking.
+PAUSE_US = 10 * MINUTE_US
 _LOG = structlog.get_logger("web")
 
 
@@ -25,10 +27,24 @@ class AccessCounter:
         self._counts = counts
         self._clock = clock
         self._unstated_us = _hour_of(clock.utc_us())
+        self._replayed_us: dict[tuple[str, bytes], int] = {}
 
     async def began(self, role: str) -> None:
         """Somebody of this role began to watch a camera. Errors: as the database's."""
         await asyncio.to_thread(self._counts.add, _hour_of(self._clock.utc_us()), role)
+
+    async def replayed(self, user: str, role: str, stream: bytes) -> None:
+        """The user fetched a recorded object of a stream: one look as long as the next comes within PAUSE_US."""
+        now_us = self._clock.boot_us()
+        last_us = self._replayed_us.pop((user, stream), None)
+        self._replayed_us[user, stream] = now_us
+        for key, at_us in list(self._replayed_us.items()):
+            # The oldest come first.
+            if now_us - at_us <= PAUSE_US:
+                break
+            del self._replayed_us[key]
+        if last_us is None or now_us - last_us > PAUSE_US:
+            await self.began(role)
 
     async def run(self, office: Office) -> None:
         """State what is over, until cancelled; what cannot be stated now is kept."""

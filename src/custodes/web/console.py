@@ -122,7 +122,7 @@ class Console:
                 self._ground.network,
                 self._clock,
             ),
-            rendition_routes(self.door, self.index, self._views),
+            rendition_routes(self.door, self.index, self._views, self.access),
             health_routes(
                 self.door, self._board, self.states, self._standing, self._ground.volumes, self._clock
             ),

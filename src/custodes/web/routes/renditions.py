@@ -17,6 +17,7 @@ from custodes.custody.renditions import Rendition
 from custodes.estate.rights import Action
 from custodes.services.following.timeline import MAX_REQUEST_US
 from custodes.web import wire
+from custodes.web.access import AccessCounter
 from custodes.web.objects import StoredObjects
 from custodes.web.problems import PROBLEMS, problem_response
 from custodes.web.visitors import Door, Visitor
@@ -25,7 +26,7 @@ PART_BYTES = 1 << 20
 _RANGE = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
 
 
-def rendition_routes(door: Door, index: SqlIndex, objects: StoredObjects) -> APIRouter:
+def rendition_routes(door: Door, index: SqlIndex, objects: StoredObjects, access: AccessCounter) -> APIRouter:
     """GET /cameras/{camera}/renditions, /renditions/{stream}/{start_us}."""
     router = APIRouter(tags=["renditions"], responses=PROBLEMS)
     replay = door.guarded(Action.REPLAY)
@@ -61,6 +62,8 @@ def rendition_routes(door: Door, index: SqlIndex, objects: StoredObjects) -> API
         row = await run_in_threadpool(index.rendition, id_, start_us)
         if row is None:
             raise NotFoundError("there is no such rendition")
+        # Counted first: what cannot be counted is not shown.
+        await access.replayed(visitor.user.name, visitor.user.role, id_)
         return await _object(objects, row, request)
 
     return router
