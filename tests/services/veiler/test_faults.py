@@ -331,15 +331,17 @@ async def test_one_that_is_stopped_for_a_while_goes_on_with_what_is_not_late(nur
     line = await showing(nursery)
     (warm,) = children(nursery.pid)
     (veiler,) = children(warm)
+    # Its pictures came faster than time goes; from here on they come with it.
+    await asyncio.sleep(max(0, line.at_us - SystemClock().boot_us()) / SECOND_US)
     os.kill(veiler, signal.SIGSTOP)
-    sent = asyncio.ensure_future(line.play(24, peopled))
+    sent = asyncio.ensure_future(line.play(8, peopled))
     await asyncio.sleep(4)
     os.kill(veiler, signal.SIGCONT)
     await sent
     await line.play(40, peopled)
     await line.taken()
     line.assert_nobody_is_seen()
-    assert line.reasons() & {Reason.LATE, Reason.DETECTOR}
+    assert Reason.LATE in line.reasons()
     assert line.states()[-1].state is ViewState.LIVE
     line.close()
 
