@@ -59,7 +59,8 @@ def check_renditions(
     proven = 0
     for row in rows:
         if row.name not in there:
-            lost[row.stream] += originals.can_be_opened(row)
+            if originals.can_be_opened(row):
+                lost[row.stream] += 1
             continue
         there.discard(row.name)
         fault = _fault(source, row)
