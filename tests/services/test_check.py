@@ -1,5 +1,6 @@
 """The check: silent on what is whole, and for every byte that is not, naming the object."""
 
+import hashlib
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,9 +9,11 @@ from typing import Any
 import pytest
 from keeping.keeper import Recorded, TownKeeper
 from recording.views import made_rendition
+from watching.candidates import background_file, lay_out
 
 from custodes.adapters.keystore.record import RECORD_BYTES
 from custodes.adapters.objects.memory import Fault
+from custodes.base.canon import b64u
 from custodes.base.clock import DAY_US, HOUR_US
 from custodes.base.errors import UnavailableError
 from custodes.custody.accounts import AccountChain
@@ -19,6 +22,7 @@ from custodes.custody.paths import manifest_path
 from custodes.custody.reel_reader import read_footer
 from custodes.ledger.entries.wrapper import parse_entry
 from custodes.ledger.tiles import bundle_path, tile_path
+from custodes.services.backgrounds import background_path
 from custodes.services.check import Check, CheckSources
 from custodes.services.checking.epochs import EpochCheck
 from custodes.services.checking.findings import Finding, FindingKind
@@ -361,3 +365,39 @@ def test_a_rebuilt_catalogue_has_the_renditions_again(keeper: TownKeeper) -> Non
     assert rebuilt.renditions == 1
     keeper.restart_from_tiles()
     assert list(keeper.catalogue.renditions.everything()) == [catalogue_rendition(row, town.camera)]
+
+
+def test_backgrounds_are_looked_at(keeper: TownKeeper) -> None:
+    town = keeper.town
+    found = lay_out(town, keeper.store, background_file())
+    path = background_path(found.stream, found.background)
+    assert damage(check(keeper)) == []
+    said = {"doubt_permille": found.doubt_permille, "withheld_permille": found.withheld_permille}
+    town.admit("background", background=b64u(found.background), **said)
+    assert damage(check(keeper)) == []
+    file, statement = keeper.store.get(path), keeper.store.get(f"{path}.json")
+    replace(keeper, path, flipped(file, 500))
+    assert damage(check(keeper)) == [("flipped", path)]
+    replace(keeper, path, None)
+    assert damage(check(keeper)) == [("missing", path)]
+    replace(keeper, f"{path}.json", None)
+    assert damage(check(keeper)) == [("missing", path), ("missing", f"{path}.json")]
+    replace(keeper, path, file)
+    replace(keeper, f"{path}.json", flipped(statement, statement.index(b"alarms") + 9))
+    assert damage(check(keeper)) == [("flipped", f"{path}.json")]
+    replace(keeper, f"{path}.json", statement)
+    other = background_path(bytes(16), found.background)
+    keeper.store.put(other, file)
+    assert damage(check(keeper)) == [("orphan", other)]
+    replace(keeper, other, None)
+    elsewhere = f"{background_path(found.stream, bytes(32))}.json"
+    keeper.store.put(elsewhere, statement)
+    assert ("swapped", elsewhere) in damage(check(keeper))
+
+
+def test_a_candidate_whose_statement_is_not_there_yet_is_no_damage(keeper: TownKeeper) -> None:
+    file = background_file()
+    path = background_path(keeper.town.stream, hashlib.sha256(file).digest())
+    keeper.store.put(path, file)
+    (finding,) = check(keeper)
+    assert (finding.kind, finding.where) == (FindingKind.PENDING, path)

@@ -51,6 +51,8 @@ class DemoReport:
                 self.rendition.get("committed")
             )
             and self.rendition.get("views_open") == self.rendition.get("committed"),
+            "the console lists what was committed": self.rendition.get("listed", {}).get("committed")
+            == self.rendition.get("committed"),
             "every view is committed or there is a reason": self.rendition.get("committed", 0)
             + len(self.rendition.get("not_committed", {}))
             == cameras,

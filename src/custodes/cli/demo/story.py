@@ -17,7 +17,7 @@ from custodes.cli.demo.cases import granted_case, refused_case
 from custodes.cli.demo.findings import all_gaps, recorded_ratios, search_network, verify_all
 from custodes.cli.demo.network import CONSOLE_ROLES, CUSTODIANS, START_S, DemoNetwork
 from custodes.cli.demo.report import DemoReport
-from custodes.cli.demo.watching import summary, watch, watch_live
+from custodes.cli.demo.watching import queued, summary, watch, watch_live
 
 Say = Callable[[str], None]
 
@@ -91,6 +91,7 @@ def _tell(
     backgrounds = commit(network, say)
     tiles = watch_live(options.http_port, password, len(backgrounds.committed))
     report.rendition = {**summary(masked, tiles), **backgrounds.to_report()}
+    report.rendition["listed"] = queued(options.http_port, "supervisor", password)
     say(
         f"      {report.rendition['views_open']} views are open, masked by ‰"
         f" {report.rendition['masked_permille']}; first picture after"

@@ -22,6 +22,7 @@ from custodes.services.live import WHOLE_PERMILLE, LiveKind, ViewState, parse_st
 PATIENCE_S = 30.0
 LOOK_S = 4.0
 LIVE_WITHIN_S = 25.0
+PNG = b"\x89PNG\r\n\x1a\n"
 # What an encoder makes of one colour differs by this much at most.
 FLAT_WITHIN = 8
 _HEAD_BYTES = 10
@@ -84,6 +85,18 @@ def watch(port: int, name: str, password: str, look_s: float = LOOK_S) -> list[T
     except (WebSocketException, OSError) as error:
         raise UnavailableError(f"live view does not answer: {error}") from error
     return list(tiles.values())
+
+
+def queued(port: int, name: str, password: str) -> dict[str, int]:
+    """How many backgrounds the console lists, by state, each with a picture. Errors: UnavailableError, CorruptError."""
+    cookie = _sign_in(port, f"http://127.0.0.1:{port}", name, password)
+    counts: dict[str, int] = {}
+    for item in _ask(port, "GET", "/api/v1/backgrounds", {"cookie": cookie})[0]["items"]:
+        path = f"/api/v1/backgrounds/{item['background']}/picture"
+        if not _fetch(port, "GET", path, {"cookie": cookie})[0].startswith(PNG):
+            raise CorruptError(f"background {item['background']} has no picture")
+        counts[item["state"]] = counts.get(item["state"], 0) + 1
+    return counts
 
 
 def watch_live(port: int, password: str, wanted: int) -> list[Tile]:
@@ -163,6 +176,13 @@ def _sign_in(port: int, origin: str, name: str, password: str) -> str:
 def _ask(
     port: int, method: str, path: str, headers: dict[str, str], body: str | None = None
 ) -> tuple[Any, http.client.HTTPResponse]:
+    content, answer = _fetch(port, method, path, headers, body)
+    return json.loads(content), answer
+
+
+def _fetch(
+    port: int, method: str, path: str, headers: dict[str, str], body: str | None = None
+) -> tuple[bytes, http.client.HTTPResponse]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     try:
         connection.request(method, path, body, headers)
@@ -174,7 +194,7 @@ def _ask(
         connection.close()
     if answer.status != http.client.OK:
         raise UnavailableError(f"{path} answers {answer.status}")
-    return json.loads(content), answer
+    return content, answer
 
 
 def _rounded(seconds: float) -> float:

@@ -1,4 +1,4 @@
-"""Objects that are neither the ledger's nor an epoch's: pools of public keys, manifests, cases, what holds keep."""
+"""Objects of neither the ledger nor an epoch: pools of public keys, manifests, cases, backgrounds, what holds keep."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from custodes.base.ports import ObjectStore
 from custodes.cases.hold import HeldPlace, check_wrapped
 from custodes.ledger import merkle
 from custodes.ledger.rules.state import LedgerState
+from custodes.services.checking.backgrounds import BackgroundsCheck
 from custodes.services.checking.findings import Finding, FindingKind
 from custodes.services.checking.known import Known
 from custodes.services.settings import pool_path
@@ -33,6 +34,7 @@ class OthersCheck:
         self._quick = quick
         self._pools: set[bytes] = set()
         self._held: set[str] = set()
+        self._backgrounds = BackgroundsCheck(store, state, quick)
 
     def take(self, path: str) -> Iterator[Finding]:
         """What is wrong with one object."""
@@ -45,11 +47,14 @@ class OthersCheck:
         elif match := _HELD.fullmatch(path):
             self._held.add(path)
             yield from self._check_held(path, bytes.fromhex(match["hold"]), bytes.fromhex(match["epoch"]))
+        elif self._backgrounds.fits(path):
+            yield from self._backgrounds.take(path)
         else:
             yield Finding(FindingKind.ORPHAN, path, "nothing in a network's store has this name")
 
     def end(self) -> Iterator[Finding]:
-        """Pools that recorders still need, and messages that holds stand on."""
+        """Pools that recorders still need, backgrounds in force, and messages that holds stand on."""
+        yield from self._backgrounds.end()
         for pool in self._state.facts.pools.values():
             if pool.unused and pool.id not in self._pools:
                 yield Finding(FindingKind.MISSING, pool_path(pool.id), "the public keys of a pool in use")
