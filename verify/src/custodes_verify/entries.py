@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from custodes_verify.bytes import canon, digest, message, parse_loosely, signature_holds
+from custodes_verify.bytes import Signature, canon, digest, message, parse_loosely
 from custodes_verify.documents import GENESIS, ROLES, ROSTER
 from custodes_verify.errors import MalformedError, RuleError
 from custodes_verify.schema import (
@@ -33,6 +33,7 @@ from custodes_verify.schema import (
     matching,
     members,
     one_of,
+    signature,
     text,
 )
 
@@ -190,7 +191,7 @@ SCHEMAS: dict[str, Reader] = {
 _NAMES = {GENESIS_TYPE: "genesis"} | {
     f"custodes/entry/{name}/v1": name for name in SCHEMAS if name != "genesis"
 }
-_SIGNATURES = listed(members(key=ID, signature=binary(64)), 1000, 1)
+_SIGNATURES = listed(signature, 1000, 1)
 _ADMITTED = INSTANT
 _TYPE = matching(r"custodes/[a-z0-9/-]{1,60}")
 _PLAIN = frozenset({"admitted_us", "body", "signatures", "type"})
@@ -200,8 +201,8 @@ _LATE = _PLAIN | {"late"}
 class Entry(NamedTuple):
     """A ledger leaf, read.
 
-    `verified` are the key ids whose signature holds, `unverified` the (key id, signature) pairs whose key was
-    not known to the reader, over `signed`; `bad` says that a signature is false, repeated or out of order.
+    `verified` are the key ids whose signature holds, `unverified` the signatures whose key was not
+    known to the reader, over `signed`; `bad` says that a signature is false, repeated or out of order.
     `header_hash` is empty but for epochs.
     """
 
@@ -211,7 +212,7 @@ class Entry(NamedTuple):
     body: Body
     statement: bytes
     verified: tuple[bytes, ...]
-    unverified: tuple[tuple[bytes, bytes], ...]
+    unverified: tuple[Signature, ...]
     signed: bytes
     bad: bool
     header_hash: bytes
@@ -239,7 +240,7 @@ def read_leaf(leaf: bytes, keys: Mapping[bytes, bytes]) -> Entry:
     body_bytes = canon(parsed["body"])
     size = _require_canonical(leaf, parsed, body_bytes, kind)
     body = SCHEMAS[name](parsed["body"])
-    signatures = [(row["key"], row["signature"]) for row in _SIGNATURES(parsed["signatures"])]
+    signatures = _SIGNATURES(parsed["signatures"])
     if size > SIGNED_LIMIT:
         raise RuleError("size", "the signed object is longer than 65,000 bytes")
     signed = message(kind, body_bytes)
@@ -273,17 +274,17 @@ def _require_canonical(leaf: bytes, parsed: Body, body: bytes, kind: str) -> int
 
 
 def _check_signatures(
-    signatures: list[tuple[bytes, bytes]], keys: Mapping[bytes, bytes], signed: bytes
-) -> tuple[tuple[bytes, ...], tuple[tuple[bytes, bytes], ...], bool]:
-    bad = not is_ascending(key for key, _ in signatures)
+    signatures: list[Signature], keys: Mapping[bytes, bytes], signed: bytes
+) -> tuple[tuple[bytes, ...], tuple[Signature, ...], bool]:
+    bad = not is_ascending(one.key for one in signatures)
     verified: list[bytes] = []
-    unverified: list[tuple[bytes, bytes]] = []
-    for key, signature in signatures:
-        public = keys.get(key)
+    unverified: list[Signature] = []
+    for one in signatures:
+        public = keys.get(one.key)
         if public is None:
-            unverified.append((key, signature))
-        elif signature_holds(public, signature, signed):
-            verified.append(key)
+            unverified.append(one)
+        elif one.holds(public, signed):
+            verified.append(one.key)
         else:
             bad = True
     return tuple(verified), tuple(unverified), bad
