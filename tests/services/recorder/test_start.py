@@ -139,7 +139,11 @@ class Network:
     @asynccontextmanager
     async def recorder(self) -> AsyncIterator[RecorderProcess]:
         process = RecorderProcess(
-            self.identity, self.place, self.clock, self.keeper.settings, keeper_routes(self.keeper)
+            self.identity,
+            self.place,
+            self.clock,
+            self.keeper.settings,
+            keeper_routes(self.keeper, self.identity.signing),
         )
         task = asyncio.create_task(process.run())
         try:
