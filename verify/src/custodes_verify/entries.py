@@ -197,6 +197,9 @@ _TYPE = matching(r"custodes/[a-z0-9/-]{1,60}")
 _PLAIN = frozenset({"admitted_us", "body", "signatures", "type"})
 _LATE = _PLAIN | {"late"}
 
+# Where an epoch's header stands in its body: what follows it has one length.
+_HEADER = slice(len(b'{"header":'), -len(b',"network":"","set":""}') - 2 * 43)
+
 
 class Entry(NamedTuple):
     """A ledger leaf, read.
@@ -237,10 +240,11 @@ def read_leaf(leaf: bytes, keys: Mapping[bytes, bytes]) -> Entry:
     late = boolean(parsed["late"]) if "late" in parsed else False
     if "late" in parsed and not late:
         raise MalformedError("late is false")
-    body_bytes = canon(parsed["body"])
-    size = _require_canonical(leaf, parsed, body_bytes, kind)
+    if canon(parsed) != leaf:
+        raise MalformedError("not canonical JSON")
     body = SCHEMAS[name](parsed["body"])
     signatures = _SIGNATURES(parsed["signatures"])
+    body_bytes, size = _cut(leaf, admitted_us, late)
     if size > SIGNED_LIMIT:
         raise RuleError("size", "the signed object is longer than 65,000 bytes")
     signed = message(kind, body_bytes)
@@ -248,7 +252,7 @@ def read_leaf(leaf: bytes, keys: Mapping[bytes, bytes]) -> Entry:
     if name == "genesis":
         signed = message("custodes/genesis-id/v1", statement)
     verified, unverified, bad = _check_signatures(signatures, keys, signed)
-    header_hash = digest("custodes/header/v1", canon(parsed["body"]["header"])) if name == "epoch" else b""
+    header_hash = digest("custodes/header/v1", body_bytes[_HEADER]) if name == "epoch" else b""
     return Entry(
         name,
         admitted_us,
@@ -263,14 +267,13 @@ def read_leaf(leaf: bytes, keys: Mapping[bytes, bytes]) -> Entry:
     )
 
 
-def _require_canonical(leaf: bytes, parsed: Body, body: bytes, kind: str) -> int:
-    """The length of the signed object within the leaf."""
-    admitted = b'"admitted_us":%d,' % parsed["admitted_us"]
-    late = b'"late":true,' if "late" in parsed else b""
-    rest = canon(parsed["signatures"]), kind.encode()
-    if leaf != b'{%b"body":%b,%b"signatures":%b,"type":"%b"}' % (admitted, body, late, *rest):
-        raise MalformedError("not canonical JSON")
-    return len(leaf) - len(admitted) - len(late)
+def _cut(leaf: bytes, admitted_us: int, late: bool) -> tuple[bytes, int]:
+    """The body's bytes within a canonical leaf whose members were read, and the length of the signed object."""
+    head = len(b'{"admitted_us":%d,"body":' % admitted_us)
+    # Quotes within strings are escaped, and neither signatures nor type hold this: the last is the member's.
+    tail = leaf.rindex(b',"signatures":[')
+    added = len(b',"late":true') if late else 0
+    return leaf[head : tail - added], len(leaf) - added - (head - len(b'{"body":'))
 
 
 def _check_signatures(
