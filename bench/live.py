@@ -85,7 +85,10 @@ def _rows(tiles: list[Tile]) -> list[Row]:
         file=sys.stderr,
     )
     if states == ["masked"]:
-        print("  all views are flat: decoding and encoding are in the figures, the mask has no work", file=sys.stderr)
+        print(
+            "  all views are flat: decoding and encoding are in the figures, the mask has no work",
+            file=sys.stderr,
+        )
     for words, value, limit in (("p95", p95, LATENCY_S), ("first picture", max(firsts), FIRST_S)):
         verdict = "held" if value <= limit else "MISSED"
         print(f"  {words}: {value:.2f} s, wanted {limit:g} s: {verdict}", file=sys.stderr)

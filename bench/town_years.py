@@ -1,6 +1,8 @@
 """The ledger of a town of 200 streams, hour after hour, as its recorder, keeper and custodians would write it.
 
-An hour has 200 epochs, 60 accounts, a pool and the shredding of what is due: 262 entries.
+An hour has 200 epochs, 60 accounts, a pool and the shredding of what is due: 262 entries. A recorder's epochs begin
+spread over the hour; those of a minute leave with its account and are signed with it, by the code that an outbox joins
+parcels with: three or four and one. All else is signed singly.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from custodes.base.canon import b64u
 from custodes.base.clock import DAY_US, HOUR_US, MINUTE_US
 from custodes.base.keys import Signed, key_id, sign_body
 from custodes.ledger.entries.bodies import entry_type
+from custodes.services.parcels import Parcel, join_signed_together, parcel_bytes, parse_parcels
 
 STREAMS_A_CAMERA = 2
 STREAMS = 200
@@ -76,25 +79,32 @@ class TownYears:
                 "root": b64u(digest(f"{hour}")),
             },
         )
-        items = []
-        opened = []
-        for number in range(STREAMS):
-            epoch = make_id(f"epoch/{hour}/{number}")
-            yield self._epoch(hour, number, epoch, pool, at_us)
-            opened.append(epoch)
-            items.append({"epoch": b64u(epoch), "index": number, "pool": b64u(pool)})
+        ids = [make_id(f"epoch/{hour}/{number}") for number in range(STREAMS)]
+        items = [{"epoch": b64u(id_), "index": number, "pool": b64u(pool)} for number, id_ in enumerate(ids)]
         self._due.append((at_us + HOUR_US + RETENTION_US, items))
         for minute in range(ACCOUNTS_AN_HOUR):
-            yield self._account(at_us + minute * MINUTE_US, self._open if minute == 0 else [])
-        self._open = opened
+            first, behind = (STREAMS * at // ACCOUNTS_AN_HOUR for at in (minute, minute + 1))
+            together = [
+                self._epoch(hour, number, ids[number], pool, at_us) for number in range(first, behind)
+            ]
+            account = self._account(at_us + minute * MINUTE_US, self._open if minute == 0 else [])
+            yield from self._leave([*together, account])
+        self._open = ids
         while self._due and self._due[0][0] < at_us:
             yield self._sign(
                 "shred", self.town.keeper.signing, {"items": self._due.popleft()[1], "reason": "deadline"}
             )
 
+    def _leave(self, statements: list[Signed]) -> list[Signed]:
+        """What the keeper gets of statements that leave the recorder's outbox in one question."""
+        waiting = [parcel_bytes(Parcel(statement)) for statement in statements]
+        question = join_signed_together(waiting, self.town.recorder.signing)
+        return [parcel.statement for parcel in parse_parcels(question)]
+
     def _epoch(self, hour: int, number: int, epoch: bytes, pool: bytes, at_us: int) -> Signed:
         camera, kind = divmod(number, STREAMS_A_CAMERA)
         header = {
+            "assurance": "full",
             "camera": b64u(make_id(f"camera/{camera}")),
             "custodians": [self._share_of(one.index, number) for one in self.town.custodians],
             "deadline_us": at_us + HOUR_US + RETENTION_US,
@@ -170,7 +180,8 @@ class TownYears:
     def _streams(self, camera: int) -> list[dict[str, str]]:
         kinds = enumerate(("main", "sub"))
         return [
-            {"kind": kind, "stream": b64u(make_id(f"stream/{camera}/{number}"))} for number, kind in kinds
+            {"assurance": "full", "kind": kind, "stream": b64u(make_id(f"stream/{camera}/{number}"))}
+            for number, kind in kinds
         ]
 
     def _sign(self, name: str, key: Any, body: dict[str, Any]) -> Signed:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from custodes.base.batch import MAX_BATCH_SIZE, Batch, Membership
 from custodes.base.canon import b64u, canon, typed_hash, typed_message, unb64u
 from custodes.base.errors import InvalidError, UnverifiedError
 
@@ -58,12 +60,46 @@ def verify_signature(public: bytes, signature: bytes, message: bytes) -> None:
         raise UnverifiedError(f"the signature by key {key_id(public).hex()} does not check") from error
 
 
+# A batch's members come one after the other: its signature is checked once.
+_verify_batch = lru_cache(maxsize=1_024)(verify_signature)
+_SINGLE = frozenset({"key", "signature"})
+_BATCHED = _SINGLE | {"index", "path", "size"}
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Who signed, by key id, and the 64 bytes."""
+    """Who signed, by key id, and the 64 bytes: over the message alone, or over a batch that it is a member of."""
 
     key: bytes
     signature: bytes
+    batch: Membership | None = None
+
+    def check(self, public: bytes, message: bytes) -> None:
+        """Errors: UnverifiedError when this is not that key's signature of that message."""
+        if self.batch is None:
+            verify_signature(public, self.signature, message)
+        else:
+            _verify_batch(public, self.signature, self.batch.signed(message))
+
+    def to_json(self) -> dict[str, Any]:
+        """A signed object's signature as JSON."""
+        single = {"key": b64u(self.key), "signature": b64u(self.signature)}
+        if self.batch is None:
+            return single
+        batch = self.batch
+        return {**single, "index": batch.index, "path": b64u(batch.path), "size": batch.size}
+
+    @classmethod
+    def from_json(cls, value: Any) -> Signature:
+        """Errors: InvalidError."""
+        if not isinstance(value, dict) or value.keys() not in (_SINGLE, _BATCHED):
+            raise InvalidError(
+                "a signature has exactly key and signature, and of a batch index, path and size"
+            )
+        key, signature = unb64u(value["key"], KEY_ID_BYTES), unb64u(value["signature"], SIGNATURE_BYTES)
+        if len(value) == len(_SINGLE):
+            return cls(key, signature)
+        return cls(key, signature, Membership(value["index"], value["size"], unb64u(value["path"])))
 
 
 @dataclass(frozen=True)
@@ -102,13 +138,13 @@ class Signed:
             raise UnverifiedError(f"{self.type} is not signed by exactly the keys that it needs")
         message = self.message()
         for signature in self.signatures:
-            verify_signature(wanted[signature.key], signature.signature, message)
+            signature.check(wanted[signature.key], message)
 
     def to_json(self) -> dict[str, Any]:
         """The signed object as JSON."""
         return {
             "body": self.body,
-            "signatures": [{"key": b64u(s.key), "signature": b64u(s.signature)} for s in self.signatures],
+            "signatures": [signature.to_json() for signature in self.signatures],
             "type": self.type,
         }
 
@@ -126,17 +162,28 @@ def parse_signatures(value: Any) -> tuple[Signature, ...]:
     """Errors: InvalidError."""
     if not isinstance(value, list):
         raise InvalidError("signatures must be an array")
-    signatures = []
-    for member in value:
-        if not isinstance(member, dict) or set(member) != {"key", "signature"}:
-            raise InvalidError("a signature has exactly key and signature")
-        signatures.append(
-            Signature(unb64u(member["key"], KEY_ID_BYTES), unb64u(member["signature"], SIGNATURE_BYTES))
-        )
-    return tuple(signatures)
+    return tuple(Signature.from_json(member) for member in value)
 
 
 def sign_body(type_: str, body: Mapping[str, Any], *keys: SigningKey) -> Signed:
     """A signed object, by one or more keys."""
     message = typed_message(type_, canon(body))
     return Signed(type_, body, ()).with_signatures(Signature(key.id, key.sign(message)) for key in keys)
+
+
+def sign_together(statements: Sequence[Signed], key: SigningKey) -> list[Signed]:
+    """The statements with that key's signature on each: one signature for up to 1,024 of them."""
+    signed: list[Signed] = []
+    for start in range(0, len(statements), MAX_BATCH_SIZE):
+        some = statements[start : start + MAX_BATCH_SIZE]
+        messages = [statement.message() for statement in some]
+        if len(some) == 1:
+            signed.append(some[0].with_signatures([Signature(key.id, key.sign(messages[0]))]))
+            continue
+        batch = Batch.of(messages)
+        signature = key.sign(batch.signed)
+        signed += [
+            statement.with_signatures([Signature(key.id, signature, member)])
+            for statement, member in zip(some, batch.members, strict=True)
+        ]
+    return signed

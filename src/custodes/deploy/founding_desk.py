@@ -12,7 +12,7 @@ from typing import Any
 from custodes.adapters.durable_file import replace_file
 from custodes.base.canon import canon, parse_canon, typed_message, unb64u
 from custodes.base.errors import InvalidError, NotFoundError, UnverifiedError
-from custodes.base.keys import Signed, key_id, parse_signatures, verify_signature
+from custodes.base.keys import Signed, key_id, parse_signatures
 from custodes.custody.card import Card, parse_card
 from custodes.custody.members import Members
 from custodes.custody.roster import check_card_named, network_id
@@ -63,7 +63,7 @@ class FoundingDesk:
         if [signature.key for signature in signatures] != [key_id(card.identity)]:
             raise UnverifiedError("an enrolment has one signature of the genesis, the custodian's own")
         message = typed_message(GENESIS_ID_TYPE, network_id(genesis.body))
-        verify_signature(card.identity, signatures[0].signature, message)
+        signatures[0].check(card.identity, message)
         for key, cert in zip(card.keys, certs, strict=True):
             leave_for_start(self._folder, f"key-cert-{index:02d}-{key.number}", Parcel(cert))
         signed = genesis.with_signatures(signatures)

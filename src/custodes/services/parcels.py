@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from custodes.base.canon import b64u, canon, parse_canon, unb64u
 from custodes.base.errors import CustodesError, ErrorKind, InvalidError, by_kind
-from custodes.base.keys import Signed
+from custodes.base.keys import Signed, SigningKey, sign_together
 from custodes.services.office import Office
 
 MAX_PARCELS = 64
@@ -66,6 +66,21 @@ def parcel_bytes(parcel: Parcel) -> bytes:
 def join_parcels(items: Sequence[bytes]) -> bytes:
     """The question that hands waiting parcels in."""
     return b'{"parcels":[' + b",".join(items) + b"]}"
+
+
+def join_signed_together(items: Sequence[bytes], key: SigningKey) -> bytes:
+    """As `join_parcels`, but what this key alone has signed it signs anew, all of it together.
+
+    Statement hashes stay as they are, so that an item sent again in other company is still taken once.
+    Cost: some 200 µs an item. Errors: InvalidError when an item is no parcel.
+    """
+    if len(items) < 2:
+        return join_parcels(items)
+    parcels = [Parcel.from_json(parse_canon(item)) for item in items]
+    own = [one for one in parcels if [each.key for each in one.statement.signatures] == [key.id]]
+    bare = [Signed(one.statement.type, one.statement.body, ()) for one in own]
+    anew = {id(one): statement for one, statement in zip(own, sign_together(bare, key), strict=True)}
+    return parcels_bytes([replace(one, statement=anew.get(id(one), one.statement)) for one in parcels])
 
 
 def parse_parcels(data: bytes) -> list[Parcel]:

@@ -150,7 +150,7 @@ class Network:
             self.place,
             self.clock,
             self.keeper.settings,
-            keeper_routes(self.keeper),
+            keeper_routes(self.keeper, self.identity.signing),
             veils=veils,
         )
         task = asyncio.create_task(process.run())

@@ -267,7 +267,7 @@ class CaseNetwork:
             place,
             SystemClock(),
             lambda: self.keeper.settings.make(settings.recorder),
-            keeper_routes(LocalOffice(self)),
+            keeper_routes(LocalOffice(self), identity.signing),
         )
 
     def _seal(self, known: RecorderSettings) -> Any:

@@ -1,13 +1,13 @@
 """One small ledger from genesis to disclosure, with what is refused on the way: the source of vectors/ledger.json."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from custodes.base.canon import b64u
 from custodes.base.clock import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 from custodes.base.errors import CustodesError
-from custodes.base.keys import Signed
+from custodes.base.keys import Signed, sign_together
 from custodes.ledger.checkpoint import Checkpoint, cosign, custodian_name, keeper_name, sign_checkpoint
 from custodes.ledger.entries.wrapper import Entry, Statement
 from custodes.ledger.rules.refusal import rule_of
@@ -32,6 +32,7 @@ class Story:
         self.town = Town(witnesses=1)
         self.refused: list[Refused] = []
         self._begin()
+        self._sign_together()
         self._found()
         self._record()
         self._ask()
@@ -104,6 +105,30 @@ class Story:
                 ("signature", {"signers": [town.custodians[0].identity, town.operator.signing]}),
             ],
         )
+
+    def _sign_together(self) -> None:
+        """Two statements of one batch are admitted; whatever is another place than theirs is not."""
+        town = self.town
+        made = [
+            town.make("access", signers=[], hour_us=hour * HOUR_US) for hour in (500_001, 500_002, 500_003)
+        ]
+        first, _, third = sign_together(made, town.keeper.signing)
+        (signature,) = first.signatures
+        place = signature.batch
+        if place is None:
+            raise AssertionError("three statements signed together are a batch")
+        for wrong in (
+            replace(signature, batch=None),
+            replace(signature, batch=replace(place, index=1)),
+            replace(signature, batch=replace(place, size=4)),
+            replace(signature, batch=replace(place, path=bytes(64))),
+            replace(town.make("access").signatures[0], batch=place),
+            third.signatures[0],
+        ):
+            self.refuse_signed("signature", Signed(first.type, first.body, (wrong,)))
+        town.admit_signed(third)
+        town.admit_signed(first)
+        self.refuse_signed("once", sign_together(made[:2], town.keeper.signing)[0])
 
     def _found(self) -> None:
         town = self.town

@@ -11,7 +11,7 @@ import hashlib
 import json
 import struct
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -20,6 +20,7 @@ from custodes_verify.errors import MalformedError
 
 INTEGER_MAX = 2**53 - 1
 """The largest integer RFC 8785 can carry."""
+_BATCH = b"custodes/batch/v1\0"
 
 
 def _refuse(spelling: str) -> NoReturn:
@@ -89,6 +90,9 @@ def u64(number: int) -> bytes:
 # What base64url does not have becomes what base64 does not have either. Ten of these are decoded an entry.
 _URL_TO_STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")
 
+_PADDING = (b"", b"===", b"==", b"=")
+_LAST = ("", "", "AQgw", "AEIMQUYcgkosw048")
+
 
 def to_base64url(raw: bytes) -> str:
     """Unpadded base64url."""
@@ -97,12 +101,14 @@ def to_base64url(raw: bytes) -> str:
 
 def from_base64url(text: str) -> bytes:
     """The bytes of unpadded base64url in its one spelling."""
-    padded = text.encode(errors="replace").translate(_URL_TO_STANDARD) + b"==="[: -len(text) % 4]
+    length = len(text)
+    over = length & 3
     try:
-        raw = binascii.a2b_base64(padded)
+        raw = binascii.a2b_base64(text.encode(errors="replace").translate(_URL_TO_STANDARD) + _PADDING[over])
     except binascii.Error as error:
         raise MalformedError("not base64url") from error
-    if binascii.b2a_base64(raw, newline=False) != padded:
+    # The decoder passes over what is not of the alphabet; the bytes are then fewer. Unused bits are zero.
+    if over == 1 or len(raw) != length * 3 >> 2 or (over and text[-1] not in _LAST[over]):
         raise MalformedError("not base64url in its one spelling")
     return raw
 
@@ -124,3 +130,44 @@ def signature_holds(public: bytes, signature: bytes, signed: bytes) -> bool:
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+_batch_signature_holds = lru_cache(maxsize=1024)(signature_holds)
+"""Members of a batch come one after the other: their signature is checked once."""
+
+
+class Signature(NamedTuple):
+    """A signature; of a batch `place`, `size` and the joined `path` say where the member is, else `size` is 0."""
+
+    key: bytes
+    signature: bytes
+    place: int = 0
+    size: int = 0
+    path: bytes = b""
+
+    def holds(self, public: bytes, signed: bytes) -> bool:
+        """Whether it is that key's over those bytes, alone or as a member of the batch."""
+        if not self.size:
+            return signature_holds(public, self.signature, signed)
+        return _batch_signature_holds(public, self.signature, self._batch(signed))
+
+    def _batch(self, signed: bytes) -> bytes:
+        sha256 = hashlib.sha256
+        node = sha256(b"\0" + sha256(signed).digest()).digest()
+        at, last, path = self.place, self.size - 1, self.path
+        for start in range(0, len(path), 32):
+            step = path[start : start + 32]
+            while at == last and not at & 1:
+                at, last = at >> 1, last >> 1
+            node = sha256(b"\1" + (step + node if at & 1 else node + step)).digest()
+            at, last = at >> 1, last >> 1
+        return _BATCH + node + struct.pack(">Q", self.size)
+
+
+def path_length(index: int, size: int) -> int:
+    """Hashes on the path of a leaf in a tree of that size, which is greater than the index."""
+    length, last = 0, size - 1
+    while last:
+        length += 1 if index & 1 or index < last else 0
+        index, last = index >> 1, last >> 1
+    return length

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from custodes_verify.bytes import canon, digest, message, parse_loosely, signature_holds
+from custodes_verify.bytes import Signature, canon, digest, message, parse_loosely
 from custodes_verify.documents import GENESIS, ROLES, ROSTER
 from custodes_verify.errors import MalformedError, RuleError
 from custodes_verify.schema import (
@@ -33,6 +33,7 @@ from custodes_verify.schema import (
     matching,
     members,
     one_of,
+    signature,
     text,
 )
 
@@ -209,18 +210,21 @@ SCHEMAS: dict[str, Reader] = {
 _NAMES = {GENESIS_TYPE: "genesis"} | {
     f"custodes/entry/{name}/v1": name for name in SCHEMAS if name != "genesis"
 }
-_SIGNATURES = listed(members(key=ID, signature=binary(64)), 1000, 1)
+_SIGNATURES = listed(signature, 1000, 1)
 _ADMITTED = INSTANT
 _TYPE = matching(r"custodes/[a-z0-9/-]{1,60}")
 _PLAIN = frozenset({"admitted_us", "body", "signatures", "type"})
 _LATE = _PLAIN | {"late"}
 
+# Where an epoch's header stands in its body: what follows it has one length.
+_HEADER = slice(len(b'{"header":'), -len(b',"network":"","set":""}') - 2 * 43)
+
 
 class Entry(NamedTuple):
     """A ledger leaf, read.
 
-    `verified` are the key ids whose signature holds, `unverified` the (key id, signature) pairs whose key was
-    not known to the reader, over `signed`; `bad` says that a signature is false, repeated or out of order.
+    `verified` are the key ids whose signature holds, `unverified` the signatures whose key was not
+    known to the reader, over `signed`; `bad` says that a signature is false, repeated or out of order.
     `header_hash` is empty but for epochs.
     """
 
@@ -230,7 +234,7 @@ class Entry(NamedTuple):
     body: Body
     statement: bytes
     verified: tuple[bytes, ...]
-    unverified: tuple[tuple[bytes, bytes], ...]
+    unverified: tuple[Signature, ...]
     signed: bytes
     bad: bool
     header_hash: bytes
@@ -255,10 +259,11 @@ def read_leaf(leaf: bytes, keys: Mapping[bytes, bytes]) -> Entry:
     late = boolean(parsed["late"]) if "late" in parsed else False
     if "late" in parsed and not late:
         raise MalformedError("late is false")
-    body_bytes = canon(parsed["body"])
-    size = _require_canonical(leaf, parsed, body_bytes, kind)
+    if canon(parsed) != leaf:
+        raise MalformedError("not canonical JSON")
     body = SCHEMAS[name](parsed["body"])
-    signatures = [(row["key"], row["signature"]) for row in _SIGNATURES(parsed["signatures"])]
+    signatures = _SIGNATURES(parsed["signatures"])
+    body_bytes, size = _cut(leaf, admitted_us, late)
     if size > SIGNED_LIMIT:
         raise RuleError("size", "the signed object is longer than 65,000 bytes")
     signed = message(kind, body_bytes)
@@ -266,7 +271,7 @@ def read_leaf(leaf: bytes, keys: Mapping[bytes, bytes]) -> Entry:
     if name == "genesis":
         signed = message("custodes/genesis-id/v1", statement)
     verified, unverified, bad = _check_signatures(signatures, keys, signed)
-    header_hash = digest("custodes/header/v1", canon(parsed["body"]["header"])) if name == "epoch" else b""
+    header_hash = digest("custodes/header/v1", body_bytes[_HEADER]) if name == "epoch" else b""
     return Entry(
         name,
         admitted_us,
@@ -281,28 +286,27 @@ def read_leaf(leaf: bytes, keys: Mapping[bytes, bytes]) -> Entry:
     )
 
 
-def _require_canonical(leaf: bytes, parsed: Body, body: bytes, kind: str) -> int:
-    """The length of the signed object within the leaf."""
-    admitted = b'"admitted_us":%d,' % parsed["admitted_us"]
-    late = b'"late":true,' if "late" in parsed else b""
-    rest = canon(parsed["signatures"]), kind.encode()
-    if leaf != b'{%b"body":%b,%b"signatures":%b,"type":"%b"}' % (admitted, body, late, *rest):
-        raise MalformedError("not canonical JSON")
-    return len(leaf) - len(admitted) - len(late)
+def _cut(leaf: bytes, admitted_us: int, late: bool) -> tuple[bytes, int]:
+    """The body's bytes within a canonical leaf whose members were read, and the length of the signed object."""
+    head = len(b'{"admitted_us":%d,"body":' % admitted_us)
+    # Quotes within strings are escaped, and neither signatures nor type hold this: the last is the member's.
+    tail = leaf.rindex(b',"signatures":[')
+    added = len(b',"late":true') if late else 0
+    return leaf[head : tail - added], len(leaf) - added - (head - len(b'{"body":'))
 
 
 def _check_signatures(
-    signatures: list[tuple[bytes, bytes]], keys: Mapping[bytes, bytes], signed: bytes
-) -> tuple[tuple[bytes, ...], tuple[tuple[bytes, bytes], ...], bool]:
-    bad = not is_ascending(key for key, _ in signatures)
+    signatures: list[Signature], keys: Mapping[bytes, bytes], signed: bytes
+) -> tuple[tuple[bytes, ...], tuple[Signature, ...], bool]:
+    bad = not is_ascending(one.key for one in signatures)
     verified: list[bytes] = []
-    unverified: list[tuple[bytes, bytes]] = []
-    for key, signature in signatures:
-        public = keys.get(key)
+    unverified: list[Signature] = []
+    for one in signatures:
+        public = keys.get(one.key)
         if public is None:
-            unverified.append((key, signature))
-        elif signature_holds(public, signature, signed):
-            verified.append(key)
+            unverified.append(one)
+        elif one.holds(public, signed):
+            verified.append(one.key)
         else:
             bad = True
     return tuple(verified), tuple(unverified), bad

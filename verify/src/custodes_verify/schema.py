@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Any
 
-from custodes_verify.bytes import INTEGER_MAX, from_base64url
+from custodes_verify.bytes import INTEGER_MAX, Signature, from_base64url, path_length
 from custodes_verify.errors import MalformedError
 
 Reader = Callable[[object], Any]
@@ -175,6 +175,28 @@ COUNT = integer(1)
 COUNT_OR_NONE = integer(0)
 SLOT = integer(0, 65_535)
 TEXT = text()
+
+
+BATCH_LIMIT = 1_024
+_BATCH_SIZE = integer(2, BATCH_LIMIT)
+_SIGNATURE_BYTES = binary(64)
+_SINGLE = frozenset({"key", "signature"})
+_BATCHED = _SINGLE | {"index", "path", "size"}
+
+
+def signature(value: object) -> Signature:
+    """A signature of one statement, or a member's of a batch, with its place in it."""
+    if type(value) is not dict or value.keys() not in (_SINGLE, _BATCHED):
+        raise MalformedError("not a signature's members")
+    key, raw = ID(value["key"]), _SIGNATURE_BYTES(value["signature"])
+    if len(value) == len(_SINGLE):
+        return Signature(key, raw)
+    size = _BATCH_SIZE(value["size"])
+    index = integer(0, size - 1)(value["index"])
+    path = ANY_BYTES(value["path"])
+    if len(path) != 32 * path_length(index, size):
+        raise MalformedError("a batch's path that is longer or shorter than its tree is high")
+    return Signature(key, raw, index, size, path)
 
 
 def is_ascending(items: Iterable[Any]) -> bool:

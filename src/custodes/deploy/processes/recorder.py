@@ -64,7 +64,7 @@ async def run_recorder(folder: NetworkFolder, fences: FenceReport, nursery: Nurs
             place,
             clock,
             lambda: office.settings(settings.recorder),
-            keeper_routes(office),
+            keeper_routes(office, identity.signing),
             fences,
             Veils(nursery, desk, clock),
         )

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from custodes.base.canon import MAX_SAFE_INTEGER, b64u, canon, typed_hash, typed_message
 from custodes.base.errors import InvalidError
-from custodes.base.keys import Signed, parse_signatures
+from custodes.base.keys import Signature, Signed, parse_signatures
 
 MAX_STATEMENT_BYTES = 65_000
 _BODY = b'"body":'
@@ -46,10 +46,16 @@ class Statement:
         return b"{" + _BODY + self.body + self._tail()
 
     def _tail(self) -> bytes:
-        signatures = ",".join(
-            f'{{"key":"{b64u(s.key)}","signature":"{b64u(s.signature)}"}}' for s in self.signed.signatures
-        )
+        signatures = ",".join(map(_spell_signature, self.signed.signatures))
         return _SIGNATURES + f'{signatures}],"type":{json.dumps(self.signed.type)}}}'.encode()
+
+
+def _spell_signature(signature: Signature) -> str:
+    key, bytes_, batch = b64u(signature.key), b64u(signature.signature), signature.batch
+    if batch is None:
+        return f'{{"key":"{key}","signature":"{bytes_}"}}'
+    head = f'{{"index":{batch.index},"key":"{key}","path":"{b64u(batch.path)}"'
+    return f'{head},"signature":"{bytes_}","size":{batch.size}}}'
 
 
 @dataclass(frozen=True, slots=True)

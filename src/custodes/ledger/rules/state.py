@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from custodes.base.canon import typed_message
 from custodes.base.errors import BugError, InvalidError, NotFoundError, UnverifiedError
-from custodes.base.keys import Signed, key_id, verify_signature
+from custodes.base.keys import Signed, key_id
 from custodes.estate.model import Stream
 from custodes.ledger.entries.bodies import BODIES
 from custodes.ledger.entries.people import GENESIS_TYPE
@@ -224,6 +224,8 @@ class LedgerState:
 
 
 _Thing = TypeVar("_Thing")
+# A signature of the largest batch, spelt, with room to spare.
+_SIGNATURE_BYTES = 640
 
 
 def _found(thing: _Thing | None, what: str, id_: bytes) -> _Thing:
@@ -242,8 +244,8 @@ def _read(statement: Statement, admitted_us: int, index: int) -> Candidate:
         body = kind(signed.body)
     except InvalidError as error:
         malformed("members", str(error))
-    # Signatures have one length each, so that the bytes need not be made to be counted.
-    length = len(statement.body) + len(signed.type) + 152 * len(signed.signatures) + 40
+    # No signature is longer than one of the largest batch: the bytes need not be made to be counted.
+    length = len(statement.body) + len(signed.type) + _SIGNATURE_BYTES * len(signed.signatures) + 40
     if length > MAX_STATEMENT_BYTES and len(statement.encode()) > MAX_STATEMENT_BYTES:
         malformed("size", f"a signed object has at most {MAX_STATEMENT_BYTES} bytes")
     signers = frozenset(signature.key for signature in signed.signatures)
@@ -273,6 +275,6 @@ def _check_signed(statement: Statement, candidate: Candidate, publics: list[byte
         message = statement.message
     try:
         for signature in statement.signed.signatures:
-            verify_signature(wanted[signature.key], signature.signature, message)
+            signature.check(wanted[signature.key], message)
     except UnverifiedError as error:
         unsigned(str(error))

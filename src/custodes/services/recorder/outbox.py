@@ -92,7 +92,8 @@ class Outbox:
     async def _send(self, routes: Mapping[str, Route]) -> None:
         kind, items = await asyncio.to_thread(self._read, list(islice(self._names, MAX_BATCH)))
         route = routes[kind]
-        answers = route.answers(await route.ask(route.join(list(items.values()))), len(items))
+        question = await asyncio.to_thread(route.join, list(items.values()))
+        answers = route.answers(await route.ask(question), len(items))
         taken: list[str] = []
         refused: list[str] = []
         later: CustodesError | None = None

@@ -14,7 +14,7 @@ import structlog
 
 from custodes.adapters.rtsp.client import DEFAULT_LIMITS, SessionLimits
 from custodes.adapters.spool.spool import SpoolVolume
-from custodes.base.clock import Clock
+from custodes.base.clock import SECOND_US, Clock
 from custodes.base.errors import CustodesError
 from custodes.base.fence.memory import KeyArena
 from custodes.base.ports import ObjectStore
@@ -100,6 +100,7 @@ class RecorderService:
         self._ticked_us = self.clock.boot_us()
         self._patient_until_us = 0
         self._owed: list[Minute] = []
+        self._held: list[str] = []
 
     # --- life ------------------------------------------------------------------------------------------
 
@@ -302,13 +303,23 @@ class RecorderService:
         self.registrar.submit(lambda: self.book.account(minute), stated, not_stated)
         self._settle()
 
-    def _settle(self) -> None:
-        self.registrar.submit(self.book.settle, self._settled, self._not_settled)
+    def _settle(self, patience_s: float = 0.0) -> None:
+        self.registrar.submit(
+            self.book.settle, lambda names: self._settled(names, patience_s), self._not_settled
+        )
 
-    def _settled(self, names: list[str]) -> None:
-        for name in names:
-            self.book.outbox.admit(name)
+    def _settled(self, names: list[str], patience_s: float) -> None:
+        self._held += names
+        if not patience_s:
+            self._release()
+        elif names:
+            asyncio.get_running_loop().call_later(patience_s, self._release)
         self._alarm("settle", "")
+
+    def _release(self) -> None:
+        held, self._held = self._held, []
+        for name in held:
+            self.book.outbox.admit(name)
 
     def _not_settled(self, reason: str) -> None:
         self._alarm("settle", f"statements cannot be laid out: {reason}")
@@ -334,7 +345,9 @@ class RecorderService:
         self.registrar.submit(
             self._maker.job(wish), lambda epoch: ready(epoch, ""), lambda reason: ready(None, reason)
         )
-        self._settle()
+        # Made a slot ahead, its entry leaves with the minute's account, before the epoch begins.
+        ahead_s = (boot0_us - self.clock.boot_us()) / SECOND_US
+        self._settle(0.0 if first else max(0.0, ahead_s))
 
     def _reel_lost(self, reel: OpenReel, error: CustodesError) -> None:
         recording = self.recordings.get(reel.epoch.sealed.header.stream)

@@ -24,7 +24,7 @@ from custodes.base.sealing import SealingKey
 from custodes.cases.closing import check_close_reels, reels_closed
 from custodes.services.facts import join_facts
 from custodes.services.office import Office
-from custodes.services.parcels import join_parcels, parse_answers
+from custodes.services.parcels import join_signed_together, parse_answers
 from custodes.services.recorder.accounting import Ledgerbook, Minute
 from custodes.services.recorder.grounds import GroundFolder
 from custodes.services.recorder.health import health_document, waiting_document
@@ -67,10 +67,14 @@ class RecorderPlace:
     store: ObjectStore
 
 
-def keeper_routes(office: Office) -> Mapping[str, Route]:
-    """How an outbox reaches the keeper."""
+def keeper_routes(office: Office, signing: SigningKey) -> Mapping[str, Route]:
+    """How an outbox reaches the keeper; statements that leave together are signed together."""
     return {
-        "submit": Route(lambda data: office.ask("keeper", "submit", data), join_parcels, parse_answers),
+        "submit": Route(
+            lambda data: office.ask("keeper", "submit", data),
+            lambda items: join_signed_together(items, signing),
+            parse_answers,
+        ),
         "reel": Route(lambda data: office.ask("keeper", "reel", data), join_facts, parse_answers),
     }
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from custodes_verify.bytes import key_id, signature_holds
+from custodes_verify.bytes import key_id
 from custodes_verify.documents import Custodian, Roster, key_ids
 from custodes_verify.entries import Entry
 from custodes_verify.errors import RuleError
@@ -214,11 +214,11 @@ class State:
         if entry.bad:
             raise RuleError("signature", "a signature is false, repeated or out of order")
         signed = set(entry.verified)
-        for key, signature in entry.unverified:
-            public = self.keys.get(key)
-            if public is None or not signature_holds(public, signature, entry.signed):
-                raise RuleError("signature", f"key {key.hex()} is unknown or its signature false")
-            signed.add(key)
+        for one in entry.unverified:
+            public = self.keys.get(one.key)
+            if public is None or not one.holds(public, entry.signed):
+                raise RuleError("signature", f"key {one.key.hex()} is unknown or its signature false")
+            signed.add(one.key)
         return signed
 
     def require(self, entry: Entry, *publics: bytes) -> None:
