@@ -91,9 +91,14 @@ async def watch(net: ConsoleNetwork) -> AsyncIterator[Open]:
         await page.leave()
 
 
-async def _joined(net: ConsoleNetwork, streams: int) -> None:
+async def _joined(net: ConsoleNetwork, streams: int, tiles: int | None = None) -> None:
+    """Wait until so many streams are followed, in so many tiles of all pages."""
     async with asyncio.timeout(20):
-        while net.console.hub.streams != streams or len(net.broker.subscriptions) < streams:
+        while (
+            net.console.hub.streams != streams
+            or len(net.broker.subscriptions) < streams
+            or (tiles is not None and net.registry.get_sample_value("custodes_web_live_tiles") != tiles)
+        ):
             await asyncio.sleep(0.01)
 
 
@@ -169,7 +174,7 @@ async def test_a_slow_page_is_cut_to_the_next_key_frame(
     page, quick = await watch("otto"), await watch("ilse")
     page.wish(net.cameras["Gate"])
     quick.wish(net.cameras["Gate"])
-    await _joined(net, 1)
+    await _joined(net, 1, tiles=2)
     await recorder.picture("Gate", 0)
     assert [(await page.get()).body for _ in range(2)][1] == b"picture 0"
     page.taking.clear()
