@@ -26,6 +26,7 @@ from custodes.services.live import (
 )
 from custodes.services.recorder.gathering import Gatherer
 from custodes.services.veiler.whole import flat
+from custodes_verify.manifests import MASK_REASONS
 
 START_US = 1_800_000_000 * SECOND_US
 STREAM = bytes(16)
@@ -241,3 +242,10 @@ def test_what_is_no_picture_of_ours_is_refused() -> None:
             fed.say(LiveKind.KEY, bytes(bad))
     with pytest.raises(InvalidError):
         fed.say(LiveKind.KEY, good + b"\x00")
+
+
+def test_every_reason_that_a_view_can_have_can_be_stated() -> None:
+    """What web says of a recorder that is silent, and that nothing is wrong, no recorder states."""
+    said = {reason.value for reason in Reason} - {Reason.NONE.value, Reason.NO_CONNECTION.value}
+    assert said == {reason.value for reason in MaskReason} - {MaskReason.STORAGE.value}
+    assert {reason.value for reason in MaskReason} == set(MASK_REASONS)

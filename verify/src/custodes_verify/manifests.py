@@ -36,6 +36,12 @@ _GAP = members(from_us=INSTANT, reason=one_of(*GAP_REASONS), stream=ID, to_us=IN
 MASK_REASONS = (
     "damaged",
     "detector",
+    "settling",
+    "gap",
+    "other-size",
+    "unlike",
+    "faint",
+    "condition-changed",
     "fault",
     "late",
     "light-switched",
