@@ -21,7 +21,10 @@ def test_a_deleted_database_is_made_anew_with_equal_rows(network: RunningNetwork
     for file in network.folder.keeper.glob("database.sqlite*"):
         file.unlink()
     custodes("catalogue", "rebuild", network.folder.root)
-    assert _rows(network) == before and before["reels"] and before["assignments"]
+    after = _rows(network)
+    # A recorded view that ended with the recorder is told of at its next start; the rebuild knows it from the manifest.
+    assert set(before.pop("renditions")) <= set(after.pop("renditions"))
+    assert after == before and before["reels"] and before["assignments"]
     network.check()
     with served(network):
         network.wait_quiet()
@@ -44,7 +47,7 @@ def test_a_database_of_yesterday_deletes_nothing_and_is_made_anew(
         file.unlink()
     yesterday.rename(database)
     code, words = try_custodes("check", network.folder.root)
-    assert code == 12 and "catalogue: " in words
+    assert code == 12 and "catalogue: " in words, words
     # Somebody starts it all the same.
     with served(network):
         assert "run `custodes catalogue rebuild`" in network.wait_alarm("retention", "catalogue")

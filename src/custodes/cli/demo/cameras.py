@@ -45,6 +45,10 @@ class DemoCameras:
         self.clips = clips
         self._loop = loop
 
+    def streams(self, place: str) -> tuple[str, ...]:
+        """The names of a camera's streams."""
+        return tuple(self.fleet.camera(camera_name(place)).streams)
+
     def url(self, place: str, stream: str = "main") -> str:
         """Where a camera's stream is."""
         return self.fleet.url(camera_name(place), stream)
@@ -55,8 +59,13 @@ class DemoCameras:
         return [(entry.utc_us, entry.sha256, entry.delivered) for entry in entries]
 
     def probes(self) -> list[bytes]:
-        """Samples of payload bytes of every camera."""
-        return [probe for place in PLACES for probe in self.fleet.probes(camera_name(place))]
+        """Samples of payload bytes of every stream of every camera."""
+        return [
+            probe
+            for place in PLACES
+            for stream in self.streams(place)
+            for probe in self.fleet.probes(camera_name(place), stream)
+        ]
 
 
 def camera_name(place: str) -> str:

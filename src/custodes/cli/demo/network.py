@@ -99,7 +99,8 @@ class DemoNetwork:
                 "--legal-basis", "Municipal act on public order, section 12",
                 "--responsible-body", "Harbour Town, Department of Public Safety", "--review-date", review,
                 "--at", at, "--height-m", height_m, *(word for view in views for word in ("--view", view)),
-                "--retention", "24h", "--main", cameras.url(place), "--sub", cameras.url(place, "sub"),
+                "--retention", "24h",
+                *(word for kind in cameras.streams(place) for word in (f"--{kind}", cameras.url(place, kind))),
                 "--username", "recorder", "--password-file", password,
             )  # fmt: skip
 
