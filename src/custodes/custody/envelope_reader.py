@@ -78,17 +78,14 @@ class Envelope:
         """How many bytes it has in the clear."""
         return sum(len(chunk.body) - STREAM_TAG_BYTES for chunk in self.chunks)
 
-    def open(self, slot_key: Buffer, buffer: bytearray | None = None) -> OpenedSegment:
-        """All of it in the clear, in one buffer: records are found in place, nothing is copied again.
+    def decrypt(self, slot_key: Buffer, buffer: bytearray) -> None:
+        """All of it in the clear, in the first `clear_size` bytes of a buffer; records are not looked for.
 
-        `buffer`: at least `clear_size` bytes that nobody else uses as long as the segment is of use.
-        Errors: EnvelopeError, as `records`.
+        Errors: EnvelopeError, as `plaintexts`; what the buffer holds then is nothing to be used.
         """
         cipher = AESGCM(segment_key(self.header.hash, slot_key))
-        size = self.clear_size
-        clear = bytearray(size) if buffer is None else buffer
         at = 0
-        with memoryview(clear) as view:
+        with memoryview(buffer) as view:
             for chunk in self.chunks:
                 end = at + len(chunk.body) - STREAM_TAG_BYTES
                 try:
@@ -98,6 +95,16 @@ class Envelope:
                 except InvalidTag as error:
                     raise self._why_closed(cipher, chunk) from error
                 at = end
+
+    def open(self, slot_key: Buffer, buffer: bytearray | None = None) -> OpenedSegment:
+        """All of it in the clear, in one buffer: records are found in place, nothing is copied again.
+
+        `buffer`: at least `clear_size` bytes that nobody else uses as long as the segment is of use.
+        Errors: EnvelopeError, as `records`.
+        """
+        size = self.clear_size
+        clear = bytearray(size) if buffer is None else buffer
+        self.decrypt(slot_key, clear)
         try:
             opened = OpenedSegment(clear, size, self.is_cut)
             if opened.sets.codec is not self.header.codec:
