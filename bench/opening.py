@@ -22,7 +22,7 @@ from custodes.media.nal import join_nals
 from custodes.media.packets import Codec, ParameterSets
 from custodes.services.discloser.buffers import Buffers
 from custodes.services.discloser.gathering import Accounted, SealedSegment
-from custodes.services.discloser.video import videos
+from custodes.services.discloser.video import Source, videos
 
 SEGMENTS = 60
 UNITS = 100
@@ -71,13 +71,16 @@ def _decrypt_to_nowhere(aged: bytes, identity: pyrage.x25519.Identity) -> None:
 
 
 def _export(sealed: dict[int, bytes], key: bytes) -> int:
-    def read(segment: SealedSegment, check: bool) -> tuple[Envelope, bytes]:
-        envelope = read_envelope(sealed[segment.sequence], None, check)
+    def fetch(segment: SealedSegment) -> bytes:
+        return sealed[segment.sequence]
+
+    def read(segment: SealedSegment) -> tuple[Envelope, bytes]:
+        envelope = read_envelope(fetch(segment))
         envelope.check_hash(segment.accounted.hash)
         return envelope, key
 
     segments = [_segment(sequence, data) for sequence, data in sealed.items()]
-    files = videos(segments, {_EPOCH: 0}, read, Buffers())
+    files = videos(segments, {_EPOCH: 0}, Source(read, fetch), Buffers())
     return sum(len(piece) for video in files for piece in video.write())
 
 

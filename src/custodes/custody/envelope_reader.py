@@ -78,14 +78,25 @@ class Envelope:
         """How many bytes it has in the clear."""
         return sum(len(chunk.body) - STREAM_TAG_BYTES for chunk in self.chunks)
 
-    def decrypt(self, slot_key: Buffer, buffer: bytearray) -> None:
-        """All of it in the clear, in the first `clear_size` bytes of a buffer; records are not looked for.
+    def reopening(self, slot_key: Buffer) -> Reopening:
+        """How to open the same bytes again."""
+        places = tuple(
+            (chunk.end - len(chunk.body), chunk.end, stream_nonce(chunk.number, chunk.last))
+            for chunk in self.chunks
+        )
+        return Reopening(segment_key(self.header.hash, slot_key), self.clear_size, places)
 
-        Errors: EnvelopeError, as `plaintexts`; what the buffer holds then is nothing to be used.
+    def open(self, slot_key: Buffer, buffer: bytearray | None = None) -> OpenedSegment:
+        """All of it in the clear, in one buffer: records are found in place, nothing is copied again.
+
+        `buffer`: at least `clear_size` bytes that nobody else uses as long as the segment is of use.
+        Errors: EnvelopeError, as `records`.
         """
         cipher = AESGCM(segment_key(self.header.hash, slot_key))
+        size = self.clear_size
+        clear = bytearray(size) if buffer is None else buffer
         at = 0
-        with memoryview(buffer) as view:
+        with memoryview(clear) as view:
             for chunk in self.chunks:
                 end = at + len(chunk.body) - STREAM_TAG_BYTES
                 try:
@@ -95,16 +106,6 @@ class Envelope:
                 except InvalidTag as error:
                     raise self._why_closed(cipher, chunk) from error
                 at = end
-
-    def open(self, slot_key: Buffer, buffer: bytearray | None = None) -> OpenedSegment:
-        """All of it in the clear, in one buffer: records are found in place, nothing is copied again.
-
-        `buffer`: at least `clear_size` bytes that nobody else uses as long as the segment is of use.
-        Errors: EnvelopeError, as `records`.
-        """
-        size = self.clear_size
-        clear = bytearray(size) if buffer is None else buffer
-        self.decrypt(slot_key, clear)
         try:
             opened = OpenedSegment(clear, size, self.is_cut)
             if opened.sets.codec is not self.header.codec:
@@ -125,13 +126,43 @@ class Envelope:
         return EnvelopeError(Damage.WRONG_KEY, chunk.offset, "the envelope does not open with this key")
 
 
-def read_envelope(data: Buffer, chunks: int | None = None, check_chunks: bool = True) -> Envelope:
+@dataclass(frozen=True, slots=True)
+class Reopening:
+    """Opens an envelope's bytes again, after `Envelope` has checked and opened them once.
+
+    Nothing is parsed or hashed again: the tags tell whether the bytes are those of before.
+    `places`: of each chunk, where its ciphertext begins and ends, and its nonce.
+    """
+
+    key: bytes
+    clear_size: int
+    places: tuple[tuple[int, int, bytes], ...]
+
+    def decrypt(self, data: Buffer, buffer: bytearray) -> None:
+        """All of it in the clear, in the first `clear_size` bytes of a buffer.
+
+        Errors: EnvelopeError where other bytes are given; what the buffer holds then is of no use.
+        """
+        cipher = AESGCM(self.key)
+        at = 0
+        with memoryview(data) as sealed, memoryview(buffer) as view:
+            for start, end, nonce in self.places:
+                until = at + end - start - STREAM_TAG_BYTES
+                try:
+                    cipher.decrypt_into(nonce, sealed[start:end], None, view[at:until])
+                except (InvalidTag, ValueError) as error:
+                    raise EnvelopeError(
+                        Damage.SWAPPED, start, "not the chunk that was read before"
+                    ) from error
+                at = until
+
+
+def read_envelope(data: Buffer, chunks: int | None = None) -> Envelope:
     """The envelope that the bytes are, and nothing else. `chunks`: how many a cut one has, by its account.
 
-    `check_chunks`: see read_frame.
     Errors: EnvelopeError.
     """
-    header, frames = read_segment(reader_of(data), 0, len(data), chunks, check_chunks)
+    header, frames = read_segment(reader_of(data), 0, len(data), chunks)
     end = frames[-1].end
     if end < len(data):
         raise EnvelopeError(Damage.SURPLUS, end, "more follows the envelope")
@@ -139,7 +170,7 @@ def read_envelope(data: Buffer, chunks: int | None = None, check_chunks: bool = 
 
 
 def read_segment(
-    read: Read, offset: int, size: int, chunks: int | None = None, check_chunks: bool = True
+    read: Read, offset: int, size: int, chunks: int | None = None
 ) -> tuple[SegmentHeader, list[Frame]]:
     """The header at an offset and all chunks that follow it; `chunks`: how many a cut one has.
 
@@ -148,7 +179,7 @@ def read_segment(
     header, at = read_header(read, offset, size)
     frames: list[Frame] = []
     while at < size and read(at, min(4, size - at)) not in (SEGMENT_MAGIC, FOOTER_MAGIC):
-        frames.append(read_frame(read, at, size, check_chunks))
+        frames.append(read_frame(read, at, size))
         at = frames[-1].end
     _check_order(frames)
     lasts = [frame.last for frame in frames]

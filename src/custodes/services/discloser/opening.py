@@ -37,7 +37,7 @@ from custodes.services.discloser.ahead import ahead
 from custodes.services.discloser.buffers import Buffers
 from custodes.services.discloser.gathering import Gatherer, SealedSegment
 from custodes.services.discloser.sealing_time import first_checkpoints
-from custodes.services.discloser.video import Video, videos
+from custodes.services.discloser.video import Source, Video, videos
 from custodes.services.ledger_view import LedgerView
 
 
@@ -107,10 +107,11 @@ class CaseOpening:
         utc0_us = {epoch: found.header.utc0_us for epoch, found in self.granted.share_sets.items()}
         names = self._camera_names()
         headers = [found.header for found in self.granted.share_sets.values()]
+        source = Source(self._read, self._gatherer.fetch)
         assurances = {header.stream: header.assurance for header in headers}
         for stream in sorted({segment.stream for segment in self.segments}):
             mine = [segment for segment in self.segments if segment.stream == stream]
-            for part, video in enumerate(videos(mine, utc0_us, self._read, self._buffers), 1):
+            for part, video in enumerate(videos(mine, utc0_us, source, self._buffers), 1):
                 named.append((video_name(names[stream], stream, part, assurances[stream]), video))
         return named
 
@@ -158,8 +159,8 @@ class CaseOpening:
 
     # --- what is sealed --------------------------------------------------------------------------------
 
-    def _read(self, segment: SealedSegment, check: bool) -> tuple[Envelope, bytes]:
-        _, envelope = self._gatherer.read(segment, check)
+    def _read(self, segment: SealedSegment) -> tuple[Envelope, bytes]:
+        _, envelope = self._gatherer.read(segment)
         return envelope, self.granted.keys[Slot(segment.stream, segment.epoch, segment.slot)]
 
     def _camera_names(self) -> dict[bytes, str]:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from custodes.base.errors import UnverifiedError
-from custodes.custody.envelope_reader import Envelope
+from custodes.custody.envelope_reader import Envelope, Reopening
 from custodes.custody.opened import OpenedSegment
 from custodes.custody.records import KEY, OPEN_KEY
+from custodes.custody.slots import Buffer
 from custodes.media.mp4.table import SampleTable, tabulate
 from custodes.media.mp4.write import checked_samples, mp4_header
 from custodes.media.parts import SegmentHead, carries_parameter_sets, group_into_parts
@@ -20,22 +20,30 @@ from custodes.services.discloser.ahead import ahead
 from custodes.services.discloser.buffers import Buffers
 from custodes.services.discloser.gathering import SealedSegment
 
-# Reads a sealed segment, and its key; with True its ciphertext's hashes are checked against its account too.
-ReadSegment = Callable[[SealedSegment, bool], tuple[Envelope, bytes]]
+
+@dataclass(frozen=True)
+class Source:
+    """Where segments come from. `read`: an envelope checked against its account, and its slot's key.
+
+    `fetch`: the envelope's bytes again, unchecked. Both may be called by several threads.
+    """
+
+    read: Callable[[SealedSegment], tuple[Envelope, bytes]]
+    fetch: Callable[[SealedSegment], Buffer]
 
 
 @dataclass(frozen=True)
 class Scanned:
     """What is kept of a segment, no picture: a value for each of its access units.
 
-    `starts`: where it lies among the `clear_bytes`. `key_flags`: 1 or 0. `starts_at_key`: whether decoding can
+    `starts`: where it lies in the clear. `key_flags`: 1 or 0. `starts_at_key`: whether decoding can
     start at the first: an open key frame is such a place only where a segment begins with it.
-    Cost: 25 bytes a unit.
+    `again`: opens it again. Cost: 25 bytes a unit.
     """
 
     segment: SealedSegment
     head: SegmentHead
-    clear_bytes: int
+    again: Reopening
     starts: array[int]
     sizes: array[int]
     media_90k: array[int]
@@ -61,7 +69,7 @@ class Video:
     stream: bytes
     scanned: tuple[Scanned, ...]
     table: SampleTable
-    read: ReadSegment
+    source: Source
     buffers: Buffers
 
     @property
@@ -85,7 +93,7 @@ class Video:
     def write(self) -> Iterator[bytes | memoryview]:
         """The file's bytes; opens the segments again. A piece is good until the next is asked for.
 
-        Errors: EnvelopeError; UnverifiedError where another segment lies in the place of one.
+        Errors: EnvelopeError where other bytes lie in the place of a segment.
         """
         yield self._header
         yield from checked_samples(self.table, self._samples())
@@ -101,11 +109,8 @@ class Video:
 
     def _samples_of(self, scanned: Scanned) -> tuple[bytearray, memoryview]:
         """The buffer, and what lies in it: the segment's access units without what is between them."""
-        envelope, key = self.read(scanned.segment, False)
-        if envelope.clear_size != scanned.clear_bytes:
-            raise UnverifiedError(f"another segment lies where {scanned.segment.sequence} was read before")
-        buffer = self.buffers.take(envelope.clear_size)
-        envelope.decrypt(key, buffer)
+        buffer = self.buffers.take(scanned.again.clear_size)
+        scanned.again.decrypt(self.source.fetch(scanned.segment), buffer)
         view = memoryview(buffer)
         at = 0
         for start, size in zip(scanned.starts, scanned.sizes, strict=True):
@@ -115,7 +120,7 @@ class Video:
 
 
 def videos(
-    segments: Sequence[SealedSegment], utc0_us: Mapping[bytes, int], read: ReadSegment, buffers: Buffers
+    segments: Sequence[SealedSegment], utc0_us: Mapping[bytes, int], source: Source, buffers: Buffers
 ) -> Iterator[Video]:
     """The files of one stream's segments, in order, each segment checked. `utc0_us`: by epoch.
 
@@ -123,9 +128,9 @@ def videos(
     """
 
     def scan(segment: SealedSegment) -> Scanned | None:
-        envelope, key = read(segment, True)
+        envelope, key = source.read(segment)
         opened = envelope.open(key, buffers.take(envelope.clear_size))
-        found = _scan(segment, utc0_us[segment.epoch], opened)
+        found = _scan(segment, utc0_us[segment.epoch], opened, envelope.reopening(key))
         buffers.give(opened.buffer)
         return found
 
@@ -138,10 +143,10 @@ def videos(
             presentation,
             [key for found in chosen for key in found.starting],
         )
-        yield Video(chosen[0].segment.stream, chosen, table, read, buffers)
+        yield Video(chosen[0].segment.stream, chosen, table, source, buffers)
 
 
-def _scan(segment: SealedSegment, utc0_us: int, opened: OpenedSegment) -> Scanned | None:
+def _scan(segment: SealedSegment, utc0_us: int, opened: OpenedSegment, again: Reopening) -> Scanned | None:
     """None for a segment without an access unit, which a cut can leave."""
     starts, sizes, flags, elapsed_us, media_90k, _ = opened.columns
     if not starts:
@@ -157,7 +162,7 @@ def _scan(segment: SealedSegment, utc0_us: int, opened: OpenedSegment) -> Scanne
     return Scanned(
         segment=segment,
         head=head,
-        clear_bytes=len(opened.clear),
+        again=again,
         starts=array("I", starts),
         sizes=array("I", sizes),
         media_90k=array("q", media_90k),
