@@ -95,6 +95,7 @@ class TownYears:
     def _epoch(self, hour: int, number: int, epoch: bytes, pool: bytes, at_us: int) -> Signed:
         camera, kind = divmod(number, STREAMS_A_CAMERA)
         header = {
+            "assurance": "full",
             "camera": b64u(make_id(f"camera/{camera}")),
             "custodians": [self._share_of(one.index, number) for one in self.town.custodians],
             "deadline_us": at_us + HOUR_US + RETENTION_US,
@@ -170,7 +171,8 @@ class TownYears:
     def _streams(self, camera: int) -> list[dict[str, str]]:
         kinds = enumerate(("main", "sub"))
         return [
-            {"kind": kind, "stream": b64u(make_id(f"stream/{camera}/{number}"))} for number, kind in kinds
+            {"assurance": "full", "kind": kind, "stream": b64u(make_id(f"stream/{camera}/{number}"))}
+            for number, kind in kinds
         ]
 
     def _sign(self, name: str, key: Any, body: dict[str, Any]) -> Signed:
