@@ -196,7 +196,6 @@ class Sequencer:
         if state.size:
             self._publisher.claim(state.genesis.origin)
             self._publish(state)
-        self._kept.keep(state, self._publisher.size)
         self.recovered = Recovered(restored, unpublished, self._kept.replayed, self._kept.refused)
 
     def _check_keys(self) -> None:
