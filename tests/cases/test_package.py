@@ -2,7 +2,7 @@
 
 import io
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -161,8 +161,11 @@ def test_a_list_has_one_spelling(case) -> None:
 def archive_bytes(case) -> bytes:
     listing = list_of(case)
     video = member_of("video/x-1.mp4", b"mp4" * 999)
-    chunks = archive_of(listing, b"checkpoint\n", lambda one: b"envelope %d" % one.sequence, [video])
-    return b"".join(chunks)
+    return b"".join(archive_of(listing, b"checkpoint\n", envelopes_of, [video]))
+
+
+def envelopes_of(wanted: Iterable[PackagedEnvelope]) -> list[bytes]:
+    return [b"envelope %d" % one.sequence for one in wanted]
 
 
 def test_the_archive_stands_in_its_one_order(case) -> None:
@@ -184,7 +187,7 @@ def test_videos_are_those_of_the_list(case) -> None:
     listing = list_of(case)
     for videos in ([], [member_of("video/y.mp4", b"")], [member_of("video/x-1.mp4", b"")] * 2):
         with pytest.raises(InvalidError, match="video"):
-            list(archive_of(listing, b"", lambda one: b"", videos))
+            list(archive_of(listing, b"", envelopes_of, videos))
 
 
 def sealed_of(case, archive: bytes, piece: int = 70_000) -> bytes:

@@ -426,7 +426,7 @@ def package(
         ),
     )
     videos = [member_of("video/North-gate-1-1.mp4", video)]
-    archive = b"".join(archive_of(listing, b"checkpoint\n", lambda _one: data, videos))
+    archive = b"".join(archive_of(listing, b"checkpoint\n", lambda wanted: [data for _ in wanted], videos))
     recipient = PublicSealingKey(RECIPIENT.public)
     sealed = b"".join(seal_package(recipient, file.network, file.hash, [archive], Source("file key")))
     return {

@@ -153,6 +153,11 @@ def test_samples_that_differ_from_the_table_are_refused() -> None:
     for samples in ([b"abc"], [b"abc", b"d"], [b"abc", b"de", b"f"], [b"ab", b"de"]):
         with pytest.raises(InvalidError):
             b"".join(write_mp4(table, SETS, samples))
+    apart = b"".join(write_mp4(table, SETS, [b"abc", b"de"]))
+    assert b"".join(write_mp4(table, SETS, [b"abcde"])) == apart
+    for joined in (b"abcd", b"abcdef"):
+        with pytest.raises(InvalidError):
+            b"".join(write_mp4(table, SETS, [joined]))
 
 
 def test_tables_are_checked() -> None:

@@ -21,7 +21,7 @@ from custodes.ledger.checkpoint import Checkpoint, sign_checkpoint
 from custodes.ledger.entries.wrapper import parse_entry
 from custodes.ledger.rules.state import LedgerState
 from custodes.ledger.tiles import CHECKPOINT_PATH
-from custodes.services import ledger_snapshot, ledger_view
+from custodes.services import ledger_snapshot
 from custodes.services.ledger_snapshot import MAGIC, LedgerSnapshot
 from custodes.services.ledger_view import LedgerView
 
@@ -63,7 +63,7 @@ def log() -> Log:
 
 @pytest.fixture
 def view_of(log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., LedgerView]:
-    monkeypatch.setattr(ledger_view, "KEEP_EVERY", 8)
+    monkeypatch.setattr(ledger_snapshot, "KEEP_EVERY", 8)
 
     def make(key: SigningKey = KEY, network: bytes = log.story.town.network) -> LedgerView:
         kept = LedgerSnapshot(tmp_path / "ledger", network, key)

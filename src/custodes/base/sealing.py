@@ -90,11 +90,14 @@ def stream_nonce(number: int, last: bool) -> bytes:
     return bytes(7) + number.to_bytes(4, "big") + (b"\1" if last else b"\0")
 
 
-def seal_stream(key: bytes, chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Ciphertext chunks of plaintext chunks; the last is known only when the input ends."""
+def seal_stream(key: bytes, chunks: Iterable[bytes | memoryview]) -> Iterator[bytes]:
+    """Ciphertext chunks of plaintext chunks; the last is known only when the input ends.
+
+    A chunk is read once more after the next was asked for, and not after the next but one was.
+    """
     cipher = AESGCM(key)
     number = 0
-    held: bytes | None = None
+    held: bytes | memoryview | None = None
     for chunk in chunks:
         if held is not None:
             yield cipher.encrypt(stream_nonce(number, False), held, None)

@@ -65,14 +65,14 @@ class PackageHead:
 def archive_of(
     listing: PackageList,
     checkpoint: bytes,
-    read_envelope: Callable[[PackagedEnvelope], bytes],
+    read_envelopes: Callable[[Iterable[PackagedEnvelope]], Iterable[bytes]],
     videos: Iterable[ArchiveMember],
 ) -> Iterator[bytes | memoryview]:
-    """The archive in its one order; envelopes are read one at a time, videos are those of the list.
+    """The archive in its one order; envelopes are read as they are wanted, videos are those of the list.
 
-    Errors: InvalidError when the videos are not those; whatever `read_envelope` raises.
+    Errors: InvalidError when the videos are not those; whatever `read_envelopes` raises.
     """
-    return write_archive(_members(listing, checkpoint, read_envelope, videos))
+    return write_archive(_members(listing, checkpoint, read_envelopes, videos))
 
 
 def seal_package(
@@ -126,14 +126,13 @@ def video_name(camera: str, stream: bytes, part: int, assurance: Assurance) -> s
 def _members(
     listing: PackageList,
     checkpoint: bytes,
-    read_envelope: Callable[[PackagedEnvelope], bytes],
+    read_envelopes: Callable[[Iterable[PackagedEnvelope]], Iterable[bytes]],
     videos: Iterable[ArchiveMember],
 ) -> Iterator[ArchiveMember]:
     yield member_of(LIST_NAME, listing.encode())
     yield member_of(CHECKPOINT_NAME, checkpoint)
-    for envelope in listing.envelopes:
-        name = envelope_name(envelope.stream, envelope.epoch, envelope.sequence)
-        yield member_of(name, read_envelope(envelope))
+    for envelope, data in zip(listing.envelopes, read_envelopes(listing.envelopes), strict=True):
+        yield member_of(envelope_name(envelope.stream, envelope.epoch, envelope.sequence), data)
     expected = iter(listing.videos)
     for video in videos:
         listed = next(expected, None)
@@ -144,10 +143,21 @@ def _members(
         raise InvalidError("a video that the list names is missing")
 
 
-def _even_chunks(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
-    source = ByteSource(pieces)
-    while chunk := source.upto(STREAM_CHUNK_BYTES):
-        yield chunk
+def _even_chunks(pieces: Iterable[bytes | memoryview]) -> Iterator[memoryview]:
+    """The pieces in chunks of one length; a chunk is good until the next but one: `seal_stream` holds one back."""
+    chunk, other = (memoryview(bytearray(STREAM_CHUNK_BYTES)) for _ in range(2))
+    filled = 0
+    for piece in pieces:
+        rest = memoryview(piece)
+        while rest:
+            taken = min(len(rest), STREAM_CHUNK_BYTES - filled)
+            chunk[filled : filled + taken] = rest[:taken]
+            filled, rest = filled + taken, rest[taken:]
+            if filled == STREAM_CHUNK_BYTES:
+                yield chunk
+                chunk, other, filled = other, chunk, 0
+    if filled:
+        yield chunk[:filled]
 
 
 def _sealed_chunks(source: ByteSource) -> Iterator[bytes]:

@@ -78,6 +78,14 @@ class Envelope:
         """How many bytes it has in the clear."""
         return sum(len(chunk.body) - STREAM_TAG_BYTES for chunk in self.chunks)
 
+    def reopening(self, slot_key: Buffer) -> Reopening:
+        """How to open the same bytes again."""
+        places = tuple(
+            (chunk.end - len(chunk.body), chunk.end, stream_nonce(chunk.number, chunk.last))
+            for chunk in self.chunks
+        )
+        return Reopening(segment_key(self.header.hash, slot_key), self.clear_size, places)
+
     def open(self, slot_key: Buffer, buffer: bytearray | None = None) -> OpenedSegment:
         """All of it in the clear, in one buffer: records are found in place, nothing is copied again.
 
@@ -118,13 +126,43 @@ class Envelope:
         return EnvelopeError(Damage.WRONG_KEY, chunk.offset, "the envelope does not open with this key")
 
 
-def read_envelope(data: Buffer, chunks: int | None = None, check_chunks: bool = True) -> Envelope:
+@dataclass(frozen=True, slots=True)
+class Reopening:
+    """Opens an envelope's bytes again, after `Envelope` has checked and opened them once.
+
+    Nothing is parsed or hashed again: the tags tell whether the bytes are those of before.
+    `places`: of each chunk, where its ciphertext begins and ends, and its nonce.
+    """
+
+    key: bytes
+    clear_size: int
+    places: tuple[tuple[int, int, bytes], ...]
+
+    def decrypt(self, data: Buffer, buffer: bytearray) -> None:
+        """All of it in the clear, in the first `clear_size` bytes of a buffer.
+
+        Errors: EnvelopeError where other bytes are given; what the buffer holds then is of no use.
+        """
+        cipher = AESGCM(self.key)
+        at = 0
+        with memoryview(data) as sealed, memoryview(buffer) as view:
+            for start, end, nonce in self.places:
+                until = at + end - start - STREAM_TAG_BYTES
+                try:
+                    cipher.decrypt_into(nonce, sealed[start:end], None, view[at:until])
+                except (InvalidTag, ValueError) as error:
+                    raise EnvelopeError(
+                        Damage.SWAPPED, start, "not the chunk that was read before"
+                    ) from error
+                at = until
+
+
+def read_envelope(data: Buffer, chunks: int | None = None) -> Envelope:
     """The envelope that the bytes are, and nothing else. `chunks`: how many a cut one has, by its account.
 
-    `check_chunks`: see read_frame.
     Errors: EnvelopeError.
     """
-    header, frames = read_segment(reader_of(data), 0, len(data), chunks, check_chunks)
+    header, frames = read_segment(reader_of(data), 0, len(data), chunks)
     end = frames[-1].end
     if end < len(data):
         raise EnvelopeError(Damage.SURPLUS, end, "more follows the envelope")
@@ -132,7 +170,7 @@ def read_envelope(data: Buffer, chunks: int | None = None, check_chunks: bool = 
 
 
 def read_segment(
-    read: Read, offset: int, size: int, chunks: int | None = None, check_chunks: bool = True
+    read: Read, offset: int, size: int, chunks: int | None = None
 ) -> tuple[SegmentHeader, list[Frame]]:
     """The header at an offset and all chunks that follow it; `chunks`: how many a cut one has.
 
@@ -141,7 +179,7 @@ def read_segment(
     header, at = read_header(read, offset, size)
     frames: list[Frame] = []
     while at < size and read(at, min(4, size - at)) not in (SEGMENT_MAGIC, FOOTER_MAGIC):
-        frames.append(read_frame(read, at, size, check_chunks))
+        frames.append(read_frame(read, at, size))
         at = frames[-1].end
     _check_order(frames)
     lasts = [frame.last for frame in frames]

@@ -84,11 +84,9 @@ def reader_of(data: Buffer) -> Read:
     return lambda start, length: view[start : start + length]
 
 
-def read_frame(read: Read, offset: int, size: int, check_chunk: bool = True) -> Frame:
+def read_frame(read: Read, offset: int, size: int) -> Frame:
     """The frame at an offset of `size` bytes.
 
-    `check_chunk` False leaves out the hash of a chunk's ciphertext: for who checked it before and is about to open
-    the chunk, whose tag tells as much.
     Errors: EnvelopeError: CUT where it reaches beyond the end, FLIPPED where its hash or form fails.
     """
     if size - offset < TEXT_HEAD.size:
@@ -96,7 +94,7 @@ def read_frame(read: Read, offset: int, size: int, check_chunk: bool = True) -> 
     head = bytes(read(offset, min(CHUNK_HEAD.size, size - offset)))
     magic = head[:4]
     if magic == CHUNK_MAGIC:
-        return _read_chunk(read, offset, size, head, check_chunk)
+        return _read_chunk(read, offset, size, head)
     longest = {SEGMENT_MAGIC: MAX_SEGMENT_TEXT_BYTES, FOOTER_MAGIC: MAX_FOOTER_TEXT_BYTES}.get(magic)
     if longest is None:
         raise EnvelopeError(Damage.FLIPPED, offset, "not a frame")
@@ -107,14 +105,14 @@ def read_frame(read: Read, offset: int, size: int, check_chunk: bool = True) -> 
     return Frame(magic, offset, end, bytes(body), digest)
 
 
-def _read_chunk(read: Read, offset: int, size: int, head: bytes, check: bool) -> Frame:
+def _read_chunk(read: Read, offset: int, size: int, head: bytes) -> Frame:
     if len(head) < CHUNK_HEAD.size:
         raise EnvelopeError(Damage.CUT, offset, "no whole frame")
     magic, length, number, last, digest = CHUNK_HEAD.unpack(head)
     if last > 1 or head[13:16] != bytes(3) or length < STREAM_TAG_BYTES:
         raise EnvelopeError(Damage.FLIPPED, offset, "not the head of a chunk")
     body, end = _read_body(read, offset, CHUNK_HEAD.size, length, MAX_CIPHERTEXT_BYTES, size)
-    if check and hashlib.sha256(body).digest() != digest:
+    if hashlib.sha256(body).digest() != digest:
         raise EnvelopeError(Damage.FLIPPED, offset, f"the hash of chunk {number} does not hold")
     return Frame(magic, offset, end, body, digest, number, last == 1)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cached_property
+from operator import add
 from typing import NamedTuple
 
 from custodes.base.errors import InvalidError
@@ -19,46 +22,67 @@ class UnitPlace(NamedTuple):
     camera_utc_us: int
 
 
+class Columns(NamedTuple):
+    """All access units of a segment, a column for each member of `UnitPlace`."""
+
+    starts: Sequence[int]
+    sizes: Sequence[int]
+    flags: Sequence[int]
+    elapsed_us: Sequence[int]
+    media_90k: Sequence[int]
+    camera_utc_us: Sequence[int]
+
+
 class OpenedSegment:
     """The records of a segment, in the first `size` bytes of a buffer.
 
-    `units` are its access units; of a cut segment up to the last whole one.
+    `columns` are its access units; of a cut segment up to the last whole one.
     Errors: InvalidError from the constructor where a record is of another kind, or not whole.
     """
 
     def __init__(self, buffer: bytearray, size: int, is_cut: bool) -> None:
         self.buffer = buffer
         self.clear = memoryview(buffer).toreadonly()[:size]
-        places = _places(self.clear, is_cut)
-        if not places:
+        starts, heads = _records(self.clear, is_cut)
+        if not heads:
             raise InvalidError("a segment begins with parameter sets")
-        self.sets = parse_parameter_sets(bytes(self.clear[places[0].start : places[0].end]))
-        self.units = places[1:]
+        kinds, flags, sizes, *times = zip(*heads, strict=True)
+        _check(kinds, flags, heads[0])
+        self.sets = parse_parameter_sets(bytes(self.clear[starts[0] : starts[0] + sizes[0]]))
+        self.columns = Columns(starts[1:], sizes[1:], flags[1:], *(column[1:] for column in times))
+
+    @cached_property
+    def units(self) -> list[UnitPlace]:
+        """The access units one by one."""
+        starts, sizes, *rest = self.columns
+        return [UnitPlace(*unit) for unit in zip(starts, map(add, starts, sizes), *rest, strict=True)]
 
     def payload(self, unit: UnitPlace) -> memoryview:
         """An access unit's bytes, not copied."""
         return self.clear[unit.start : unit.end]
 
 
-def _places(clear: memoryview, is_cut: bool) -> list[UnitPlace]:
-    places: list[UnitPlace] = []
-    at, size, head = 0, len(clear), RECORD_HEAD.size
-    wanted = PARAMETER_SETS
-    while size - at >= head:
-        kind, flags, length, elapsed_us, media_90k, camera_utc_us = RECORD_HEAD.unpack_from(clear, at)
-        if kind != wanted:
-            raise InvalidError("a segment begins with parameter sets, and access units alone follow")
-        start = at + head
-        at = start + length
-        if at > size:
-            at = start - head
+def _records(clear: memoryview, is_cut: bool) -> tuple[list[int], list[tuple[int, ...]]]:
+    """Where each whole record's payload begins, and its head. Called for each segment: what it does a unit is short."""
+    starts: list[int] = []
+    heads: list[tuple[int, ...]] = []
+    at, size, head_bytes, unpack = 0, len(clear), RECORD_HEAD.size, RECORD_HEAD.unpack_from
+    while size - at >= head_bytes:
+        head = unpack(clear, at)
+        start = at + head_bytes
+        if start + head[2] > size:
             break
-        if flags & ~ALL_FLAGS or (
-            kind == PARAMETER_SETS and (flags or elapsed_us or media_90k or camera_utc_us)
-        ):
-            raise InvalidError("a record has a flag or a time that its kind has not")
-        wanted = ACCESS_UNIT
-        places.append(UnitPlace(start, at, flags, elapsed_us, media_90k, camera_utc_us))
+        starts.append(start)
+        heads.append(head)
+        at = start + head[2]
     if at != size and not is_cut:
         raise InvalidError("the last record is not whole")
-    return places
+    return starts, heads
+
+
+def _check(kinds: Sequence[int], flags: Sequence[int], first: Sequence[int]) -> None:
+    if kinds[0] != PARAMETER_SETS or set(kinds[1:]) - {ACCESS_UNIT}:
+        raise InvalidError("a segment begins with parameter sets, and access units alone follow")
+    _, sets_flags, _, *times = first
+    if max(flags) > ALL_FLAGS or sets_flags or any(times):
+        raise InvalidError("a record has a flag or a time that its kind has not")

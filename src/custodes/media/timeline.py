@@ -6,6 +6,8 @@ Source: docs/formats/mp4.md.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
+from operator import lt
 from typing import NamedTuple
 
 CLOCK_HZ = 90_000
@@ -30,8 +32,8 @@ class UnitTime(NamedTuple):
     is_key: bool
 
 
-def presentation_90k(units: Iterable[UnitTime]) -> list[int]:
-    """When each unit is shown, counted from the first unit; units in decoding order.
+def presentation_90k(units: Iterable[UnitTime | tuple[int, int, int]]) -> list[int]:
+    """When each unit is shown, counted from the first unit; units in decoding order, or tuples of their times.
 
     Within a span the camera's time stamps rule, so that pictures keep their distances and a gap keeps
     its real length. Where stamps part from arrival by more than STEP_90K, go back by more than
@@ -40,19 +42,20 @@ def presentation_90k(units: Iterable[UnitTime]) -> list[int]:
     """
     placed: list[int] = []
     offset = highest = before_media = before_arrival_us = 0
-    for unit in units:
-        at = unit.media_90k + offset
+    for media_90k, arrival_us, is_key in units:
+        at = media_90k + offset
         if not placed:
             at = 0
-            offset = -unit.media_90k
+            offset = -media_90k
         else:
-            arrival_90k = max(0, unit.arrival_us - before_arrival_us) * 9 // 100
-            away = unit.media_90k - before_media - arrival_90k
-            if abs(away) > STEP_90K or at < highest - BACK_90K or (unit.is_key and at <= highest):
+            arrival_90k = max(0, arrival_us - before_arrival_us) * 9 // 100
+            away = media_90k - before_media - arrival_90k
+            if abs(away) > STEP_90K or at < highest - BACK_90K or (is_key and at <= highest):
                 at = highest + max(1, arrival_90k)
-                offset = at - unit.media_90k
-        highest = max(highest, at)
-        before_media, before_arrival_us = unit.media_90k, unit.arrival_us
+                offset = at - media_90k
+        if at > highest:
+            highest = at
+        before_media, before_arrival_us = media_90k, arrival_us
         placed.append(at)
     return placed
 
@@ -63,6 +66,8 @@ def decode_90k(presentation: Sequence[int]) -> list[int]:
     They are the presentation times in rising order (equal ones one tick apart), all moved earlier by
     the least amount that lets each unit be decoded in time: 0 without reordered pictures.
     """
+    if all(map(lt, presentation, islice(presentation, 1, None))):
+        return list(presentation)
     decode: list[int] = []
     last: int | None = None
     delay = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -19,15 +20,27 @@ import structlog
 
 from custodes.adapters.durable_file import replace_file
 from custodes.base.canon import b64u, typed_message
-from custodes.base.errors import CustodesError, InvalidError, UnverifiedError
+from custodes.base.errors import CustodesError, InvalidError, UnavailableError, UnverifiedError
 from custodes.base.keys import SIGNATURE_BYTES, SigningKey, verify_signature
 from custodes.ledger.rules.state import LedgerState
 from custodes.ledger.snapshot import state_of_json, state_to_json
 
 FORMAT = "custodes/ledger-snapshot/v1"
 MAGIC = b"CSNP/1\n"
+# A state is kept when so many entries have come since, or this part of all: replaying either takes seconds.
+KEEP_EVERY = 4096
+KEEP_EVERY_PART = 64
 _CODE = ("custodes.base", "custodes.estate", "custodes.ledger")
 _LOG = structlog.get_logger("ledger")
+
+
+class OtherCodeError(InvalidError):
+    """What was kept is of an earlier or later version of the rules."""
+
+
+def is_worth_keeping(size: int, kept_size: int) -> bool:
+    """Whether a state has come far enough from that which is kept."""
+    return size - kept_size >= max(KEEP_EVERY, size // KEEP_EVERY_PART)
 
 
 @dataclass(frozen=True)
@@ -40,6 +53,21 @@ class LedgerSnapshot:
 
     def load(self) -> LedgerState | None:
         """The state that was kept; None where there is none, or none of use. What is of no use is deleted."""
+        try:
+            return self.read()
+        except UnavailableError as error:
+            _LOG.warning("the replayed ledger cannot be read", reason=str(error))
+        except CustodesError as error:
+            _LOG.warning("the replayed ledger is thrown away", reason=str(error))
+            self.forget()
+        return None
+
+    def read(self) -> LedgerState | None:
+        """The state that was kept; None where there is none.
+
+        Errors: UnavailableError where it cannot be read; OtherCodeError, InvalidError and UnverifiedError where it is
+        of no use.
+        """
         if not code_hash():
             return None
         try:
@@ -47,14 +75,13 @@ class LedgerSnapshot:
         except FileNotFoundError:
             return None
         except OSError as error:
-            _LOG.warning("the replayed ledger cannot be read", reason=error.strerror)
-            return None
-        try:
-            return self._parse(data)
-        except CustodesError as error:
-            _LOG.warning("the replayed ledger is thrown away", reason=str(error))
+            raise UnavailableError(f"{self.file.name}: {error.strerror}") from error
+        return self._parse(data)
+
+    def forget(self) -> None:
+        """Delete it; what cannot be deleted is of no more use than before."""
+        with suppress(OSError):
             self.file.unlink(missing_ok=True)
-            return None
 
     def save(self, state: LedgerState) -> None:
         """Keep a state whose root the reader has found in a checkpoint; one that cannot be written is not kept.
@@ -84,7 +111,7 @@ class LedgerSnapshot:
         verify_signature(self.key.public, data[len(MAGIC) : start], self._message(body))
         head, facts = json.loads(body)
         if head["code"] != code_hash().hex():
-            raise InvalidError("other code made it")
+            raise OtherCodeError("other code made it")
         state = state_of_json(facts)
         if (head["size"], head["root"]) != (state.size, b64u(state.tree.root())):
             raise UnverifiedError("its entries do not lead to its root")

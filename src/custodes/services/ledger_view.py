@@ -16,12 +16,9 @@ from custodes.ledger.checkpoint import SignedCheckpoint, parse_checkpoint
 from custodes.ledger.merkle import leaf_hash
 from custodes.ledger.rules.state import LedgerState
 from custodes.ledger.tiles import CHECKPOINT_PATH, TILE_WIDTH, bundle_path, decode_bundle
-from custodes.services.ledger_snapshot import LedgerSnapshot
+from custodes.services.ledger_snapshot import LedgerSnapshot, is_worth_keeping
 
 ReadObject = Callable[[str], bytes]
-# A state is kept when so many entries have come since, or this part of all: replaying either takes seconds.
-KEEP_EVERY = 4096
-KEEP_EVERY_PART = 64
 BUNDLES_HELD = 16
 
 
@@ -145,8 +142,7 @@ class LedgerView:
             self.state, self._kept_size = kept, kept.size
 
     def _keep(self) -> None:
-        enough = max(KEEP_EVERY, self.state.size // KEEP_EVERY_PART)
-        if self.snapshot is not None and self.state.size - self._kept_size >= enough:
+        if self.snapshot is not None and is_worth_keeping(self.state.size, self._kept_size):
             self.snapshot.save(self.state)
             self._kept_size = self.state.size
 

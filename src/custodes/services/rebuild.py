@@ -115,7 +115,8 @@ def _take_entries(
             _copy(SqlOutbox(old), SqlOutbox(database))
         finally:
             old.close()
-        return _restore(store, SqlOutbox(database), replay_outbox(SqlOutbox(database)), rebuilt), assignments
+        state = replay_outbox(SqlOutbox(database), LedgerState())
+        return _restore(store, SqlOutbox(database), state, rebuilt), assignments
     except (UnavailableError, CorruptError, BugError, ConflictError, InvalidError) as error:
         rebuilt.notes.append(f"entries were taken from the ledger's files alone: {error}")
         return None, assignments

@@ -17,6 +17,7 @@ from custodes.base.ports import ObjectStore
 from custodes.ledger import merkle, tiles
 from custodes.ledger.checkpoint import SignedCheckpoint, parse_checkpoint
 from custodes.ledger.rules.state import LedgerState
+from custodes.services.ledger_snapshot import LedgerSnapshot
 from custodes.services.sequencer import Sequencer
 
 
@@ -70,6 +71,7 @@ class Desk:
         store: ObjectStore | None = None,
         known: Iterable[bytes] = (),
         log_key: SigningKey | None = None,
+        kept: LedgerSnapshot | None = None,
     ) -> Sequencer:
         return Sequencer.open(
             store or self.store,
@@ -78,6 +80,7 @@ class Desk:
             self.town.keeper.signing,
             self.clock,
             known,
+            kept,
         )
 
     def begin(self) -> Sequencer:

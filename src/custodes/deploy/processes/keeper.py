@@ -40,6 +40,7 @@ from custodes.services.keeper.retention import Retention, shredded_ids
 from custodes.services.keeper.service import Keeper
 from custodes.services.keeper.settings_maker import SettingsMaker
 from custodes.services.keeper.submissions import Submissions
+from custodes.services.ledger_snapshot import LedgerSnapshot
 from custodes.services.parcels import parcels_bytes, parse_answers
 from custodes.services.sequencer.sequencer import Sequencer
 
@@ -84,7 +85,7 @@ def open_keeper(folder: NetworkFolder, tell: _Tell, clock: Clock | None = None) 
     store = LocalObjectStore.open(folder.store, settings.store_volume)
     database = Database.open(f"sqlite:///{folder.keeper / 'database.sqlite'}")
     outbox = SqlOutbox(database)
-    sequencer = _open_log(folder, store, outbox, signing, clock)
+    sequencer = _open_log(folder, settings.network, store, outbox, signing, clock)
     keystore = KeyStore.open(folder.keystore, shredded_ids(sequencer.state).__contains__)
     catalogue = SqlCatalogue(database)
     ledger = LedgerThread(CataloguingSequencer(sequencer, catalogue))
@@ -135,14 +136,29 @@ def open_keeper(folder: NetworkFolder, tell: _Tell, clock: Clock | None = None) 
         ),
         publish_health=tell.health,
         settings_changed=tell.settings_changed,
+        alarms=_alarms_of_start(sequencer),
     )
 
 
+def _alarms_of_start(sequencer: Sequencer) -> dict[str, str]:
+    """What the start found, shown until the next one."""
+    refused = sequencer.recovered.kept_refused
+    return {"kept ledger": refused} if refused else {}
+
+
 def _open_log(
-    folder: NetworkFolder, store: ObjectStore, outbox: SqlOutbox, signing: SigningKey, clock: Clock
+    folder: NetworkFolder,
+    network: bytes,
+    store: ObjectStore,
+    outbox: SqlOutbox,
+    signing: SigningKey,
+    clock: Clock,
 ) -> Sequencer:
     """The sequencer, its log begun with the genesis where there is none."""
-    sequencer = Sequencer.open(store, outbox, read_signing_key(folder.keeper / "log"), signing, clock)
+    kept = LedgerSnapshot(folder.keeper / "ledger", network, signing)
+    log_key = read_signing_key(folder.keeper / "log")
+    sequencer = Sequencer.open(store, outbox, log_key, signing, clock, kept=kept)
+    _LOG.info("ledger open", entries=sequencer.state.size, replayed=sequencer.recovered.replayed)
     if sequencer.state.size == 0:
         (index,) = sequencer.submit([read_genesis(folder)])
         if isinstance(index, CustodesError):

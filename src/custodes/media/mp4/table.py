@@ -49,7 +49,7 @@ class SampleTable:
 
     @classmethod
     def of_columns(
-        cls, sizes: Sequence[int], decode_90k: Sequence[int], offsets_90k: Sequence[int], keys: Sequence[bool]
+        cls, sizes: Sequence[int], decode_90k: Sequence[int], offsets_90k: Sequence[int], keys: Sequence[int]
     ) -> SampleTable:
         """A whole table at once. Errors: as `append`; ValueError when the columns differ in length."""
         if not len(sizes) == len(decode_90k) == len(offsets_90k) == len(keys):
@@ -62,7 +62,8 @@ class SampleTable:
             _check_size(max(sizes))
             _check_rise(min(rises))
             _check_rise(max(rises))
-            _check_offset(max(offsets_90k, key=abs))
+            _check_offset(min(offsets_90k))
+            _check_offset(max(offsets_90k))
         table.sizes.extend(sizes)
         table.decode_90k.extend(decode_90k)
         table.offsets_90k.extend(offsets_90k)
@@ -104,7 +105,7 @@ class SampleTable:
         return [at + offset for at, offset in zip(self.decode_90k, self.offsets_90k, strict=True)]
 
 
-def tabulate(sizes: Iterable[int], presentation: Sequence[int], keys: Iterable[bool]) -> SampleTable:
+def tabulate(sizes: Iterable[int], presentation: Sequence[int], keys: Iterable[int]) -> SampleTable:
     """The table of access units in decoding order that are shown at these times.
 
     Errors: as `SampleTable.append`; the three must be of one length (ValueError).

@@ -32,19 +32,33 @@ def write_mp4(
     samples: Iterable[bytes | memoryview],
     created_utc_us: int = 0,
 ) -> Iterator[bytes | memoryview]:
-    """The bytes of a file, in pieces: the header, then each sample as given.
+    """The bytes of a file, in pieces: the header, then `samples` as given.
 
     `created_utc_us` of 0 leaves the creation time out.
-    Errors: InvalidError when the samples differ from the table in number or size, and as `mp4_header`.
+    Errors: as `mp4_header` and `checked_samples`.
     Cost: holds no sample, and of the table what `mp4_header` makes of it.
     """
     yield mp4_header(table, sets, created_utc_us)
+    yield from checked_samples(table, samples)
+
+
+def checked_samples(
+    table: SampleTable, samples: Iterable[bytes | memoryview]
+) -> Iterator[bytes | memoryview]:
+    """What follows a file's header: the samples as given, each piece one or more of them, whole.
+
+    Errors: InvalidError when they differ from the table in number or size.
+    """
     count = 0
-    for sample in samples:
-        if count >= len(table) or len(sample) != table.sizes[count]:
-            raise InvalidError(f"sample {count} is not of the size that the table gives")
-        count += 1
-        yield sample
+    sizes = table.sizes
+    for piece in samples:
+        rest = len(piece)
+        while rest > 0 and count < len(sizes):
+            rest -= sizes[count]
+            count += 1
+        if rest:
+            raise InvalidError(f"the samples up to {count} are not of the sizes that the table gives")
+        yield piece
     if count != len(table):
         raise InvalidError(f"{count} samples where the table has {len(table)}")
 

@@ -76,10 +76,14 @@ class Gatherer:
         """
         return [segment for item in scope.epochs for segment in self._of_epoch(item)]
 
-    def read(self, segment: SealedSegment, check_chunks: bool = True) -> tuple[bytes, Envelope]:
-        """The envelope's bytes, checked against its account; `check_chunks`: see read_envelope."""
-        data = self._store.get_range(segment.path, segment.offset, segment.length)
-        envelope = read_envelope(data, segment.accounted.chunks, check_chunks)
+    def fetch(self, segment: SealedSegment) -> bytes:
+        """The envelope's bytes as they lie in the store."""
+        return self._store.get_range(segment.path, segment.offset, segment.length)
+
+    def read(self, segment: SealedSegment) -> tuple[bytes, Envelope]:
+        """The envelope's bytes, checked against its account."""
+        data = self.fetch(segment)
+        envelope = read_envelope(data, segment.accounted.chunks)
         envelope.check_hash(segment.accounted.hash)
         return data, envelope
 

@@ -6,7 +6,7 @@ Blocking. Keys and clear pictures exist in this process's memory alone; the pack
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -29,14 +29,15 @@ from custodes.cases.package_list import (
 from custodes.cases.release import ReleasedShare, check_set, open_release, parse_release
 from custodes.cases.request import RequestFile
 from custodes.cases.scope import Scope, Slot, scope_of
-from custodes.custody.opened import OpenedSegment
+from custodes.custody.envelope_reader import Envelope
 from custodes.custody.share_set import ShareSet
 from custodes.ledger.checkpoint import SignedCheckpoint
 from custodes.ledger.entries.wrapper import parse_entry
+from custodes.services.discloser.ahead import ahead
 from custodes.services.discloser.buffers import Buffers
 from custodes.services.discloser.gathering import Gatherer, SealedSegment
 from custodes.services.discloser.sealing_time import first_checkpoints
-from custodes.services.discloser.video import Video, videos
+from custodes.services.discloser.video import Source, Video, videos
 from custodes.services.ledger_view import LedgerView
 
 
@@ -106,10 +107,11 @@ class CaseOpening:
         utc0_us = {epoch: found.header.utc0_us for epoch, found in self.granted.share_sets.items()}
         names = self._camera_names()
         headers = [found.header for found in self.granted.share_sets.values()]
+        source = Source(self._read, self._gatherer.fetch)
         assurances = {header.stream: header.assurance for header in headers}
         for stream in sorted({segment.stream for segment in self.segments}):
             mine = [segment for segment in self.segments if segment.stream == stream]
-            for part, video in enumerate(videos(mine, utc0_us, self._open, self._buffers), 1):
+            for part, video in enumerate(videos(mine, utc0_us, source, self._buffers), 1):
                 named.append((video_name(names[stream], stream, part, assurances[stream]), video))
         return named
 
@@ -119,8 +121,9 @@ class CaseOpening:
         listing = self._listing(checkpoint)
         segments = {(s.epoch, s.sequence): s for s in self.segments}
 
-        def read(envelope: PackagedEnvelope) -> bytes:
-            return self._gatherer.read(segments[envelope.epoch, envelope.sequence])[0]
+        def read(envelopes: Iterable[PackagedEnvelope]) -> Iterator[bytes]:
+            wanted = (segments[one.epoch, one.sequence] for one in envelopes)
+            return ahead(wanted, lambda segment: self._gatherer.read(segment)[0])
 
         members = (ArchiveMember(name, video.size, video.write()) for name, video in self.videos)
         archive = archive_of(listing, checkpoint.encode(), read, members)
@@ -156,10 +159,9 @@ class CaseOpening:
 
     # --- what is sealed --------------------------------------------------------------------------------
 
-    def _open(self, segment: SealedSegment, check: bool, buffers: Buffers) -> OpenedSegment:
-        _, envelope = self._gatherer.read(segment, check)
-        key = self.granted.keys[Slot(segment.stream, segment.epoch, segment.slot)]
-        return envelope.open(key, buffers.take(envelope.clear_size))
+    def _read(self, segment: SealedSegment) -> tuple[Envelope, bytes]:
+        _, envelope = self._gatherer.read(segment)
+        return envelope, self.granted.keys[Slot(segment.stream, segment.epoch, segment.slot)]
 
     def _camera_names(self) -> dict[bytes, str]:
         return {shown.stream: shown.camera for shown in self._file.shown}

@@ -6,7 +6,6 @@ Alone with its keys in its folder; resumable at every step.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,6 +34,7 @@ from custodes.cases.scope import Scope
 from custodes.ledger.rules.requests import Request
 from custodes.services.discloser.drafts import Draft, DraftFolder
 from custodes.services.discloser.opening import CaseOpening
+from custodes.services.discloser.package_file import hash_object, write_hashed
 from custodes.services.discloser.reel_closing import Ask, ReelClosing
 from custodes.services.ledger_view import LedgerView
 from custodes.services.office import Desk, Office
@@ -197,17 +197,11 @@ class Discloser:
         part = self.folder / "cases" / file.hash.hex() / "package.part"
         scope, segments = opening.granted.scope, opening.segments
         if path not in self.store.list(path.rpartition("/")[0]):
-            with part.open("wb") as out:
-                for piece in opening.package(PublicSealingKey(file.recipient_key)):
-                    out.write(piece)
-                out.flush()
-                os.fdatasync(out.fileno())
+            digest = write_hashed(part, opening.package(PublicSealingKey(file.recipient_key)))
             self.store.adopt(part, path)
-        digest = hashlib.sha256()
-        size = self.store.size(path)
-        for at in range(0, size, 1 << 20):
-            digest.update(self.store.get_range(path, at, min(1 << 20, size - at)))
-        return Disclosure(file.network, file.hash, scope.count, len(segments), digest.digest()).body()
+        else:
+            digest = hash_object(self.store, path)
+        return Disclosure(file.network, file.hash, scope.count, len(segments), digest).body()
 
     # --- parts -----------------------------------------------------------------------------------------
 

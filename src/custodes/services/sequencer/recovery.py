@@ -20,10 +20,9 @@ from custodes.ledger.tiles import TILE_WIDTH, bundle_path, bundles_between, deco
 _PAGE = 1000
 
 
-def replay_outbox(outbox: SqlOutbox) -> LedgerState:
-    """The state that the database's entries lead to. Errors: CorruptError."""
-    state = LedgerState()
-    for entry in outbox.entries():
+def replay_outbox(outbox: SqlOutbox, state: LedgerState) -> LedgerState:
+    """The state, brought forward by the entries that the database has beyond it. Errors: CorruptError."""
+    for entry in outbox.entries(state.size):
         _replay(state, entry)
     return state
 

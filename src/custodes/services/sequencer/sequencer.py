@@ -30,9 +30,11 @@ from custodes.ledger.entries.people import GENESIS_TYPE
 from custodes.ledger.entries.wrapper import Statement
 from custodes.ledger.rules.refusal import malformed
 from custodes.ledger.rules.state import LedgerState
+from custodes.services.ledger_snapshot import LedgerSnapshot
+from custodes.services.sequencer.kept import KeptState
 from custodes.services.sequencer.others import check_against, known_lines
 from custodes.services.sequencer.publisher import Publisher
-from custodes.services.sequencer.recovery import check_published, replay_outbox, restore_from_tiles
+from custodes.services.sequencer.recovery import check_published, restore_from_tiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,13 @@ class Recovered:
     """What a start found: entries that the database lacked, and entries that were not yet public.
 
     Where the database lacked entries it was deleted or restored: the catalogue beside it is behind, too.
+    `replayed`: entries of the database that were replayed. `kept_refused`: see KeptState.
     """
 
     restored: int
     published: int
+    replayed: int = 0
+    kept_refused: str = ""
 
 
 class Sequencer:
@@ -60,6 +65,7 @@ class Sequencer:
         log_key: SigningKey,
         keeper: SigningKey,
         clock: Clock,
+        kept: LedgerSnapshot | None = None,
     ) -> None:
         self._store = store
         self._outbox = outbox
@@ -67,6 +73,7 @@ class Sequencer:
         self._keeper = keeper
         self._clock = clock
         self._publisher = Publisher(store, log_key, keeper, clock)
+        self._kept = KeptState(kept)
         self._lock = threading.RLock()
         self._state = LedgerState()
         self._stale = False
@@ -82,13 +89,15 @@ class Sequencer:
         keeper: SigningKey,
         clock: Clock,
         known: Iterable[bytes] = (),
+        kept: LedgerSnapshot | None = None,
     ) -> Sequencer:
         """Bring database, tiles and checkpoint together, and take the log over from any other sequencer.
 
         `known`: checkpoints that witnesses and mirrors hold; one larger than what is here is a refusal.
+        `kept`: where what was replayed is kept, signed with a key that nobody else has.
         Errors: CorruptError, RefusedError, UnverifiedError.
         """
-        sequencer = cls(store, outbox, log_key, keeper, clock)
+        sequencer = cls(store, outbox, log_key, keeper, clock, kept)
         sequencer._recover(known)
         return sequencer
 
@@ -97,7 +106,7 @@ class Sequencer:
         """The ledger so far; rebuilt from the database when a transaction failed after rules had moved it."""
         with self._lock:
             if self._stale:
-                self._state = replay_outbox(self._outbox)
+                self._state = self._kept.rebuild(self._outbox)
                 self._stale = False
             return self._state
 
@@ -141,11 +150,12 @@ class Sequencer:
             return results
 
     def tend(self) -> None:
-        """Publish what is not public yet, and let the keeper cosign anew every 5 minutes."""
+        """Publish what is not public yet, let the keeper cosign anew every 5 minutes, keep a state now and then."""
         with self._lock:
             self._check_running()
             self._publish(self.state)
             self._fenced(self._publisher.tend)
+            self._kept.keep(self.state, self._publisher.size)
 
     def add_cosignature(self, note: bytes) -> None:
         """Take cosignatures of witnesses and custodians on this or an earlier checkpoint.
@@ -172,7 +182,7 @@ class Sequencer:
 
     def _recover(self, known: Iterable[bytes]) -> None:
         note = self._publisher.read()
-        state = self._state = replay_outbox(self._outbox)
+        state = self._state = self._kept.rebuild(self._outbox)
         restored = 0
         if note is not None:
             if state.size < note.checkpoint.size:
@@ -186,7 +196,7 @@ class Sequencer:
         if state.size:
             self._publisher.claim(state.genesis.origin)
             self._publish(state)
-        self.recovered = Recovered(restored, unpublished)
+        self.recovered = Recovered(restored, unpublished, self._kept.replayed, self._kept.refused)
 
     def _check_keys(self) -> None:
         if self._state.genesis.log_key != self._log_key.public:
